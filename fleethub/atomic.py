@@ -14,13 +14,17 @@ from threading import Lock
 
 
 def create(path: Path, data: bytes, mode: int) -> None:
-    """A new file that has its mode from its first byte, on disk when this returns; raises FileExistsError.
+    """A new file that has its mode from its first byte, on disk by its name when this returns; raises FileExistsError.
 
     What could not be written whole is not there, and the OSError names it.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         _fill(descriptor, data, mode, path)
+        _settle_folder(path.parent)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
 
@@ -41,11 +45,7 @@ def replace(path: Path, data: bytes, mode: int) -> None:
         raise
     finally:
         os.close(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _settle_folder(path.parent)
 
 
 def _held(path: Path, mode: int) -> tuple[Path, int]:
@@ -90,14 +90,10 @@ def _lock(descriptor: int, how: int) -> bool:
 
 
 def _fill(descriptor: int, data: bytes, mode: int, path: Path) -> None:
-    """Mode and content of a new file; without them it goes."""
-    try:
-        os.fchmod(descriptor, mode)
-        _write(descriptor, data, path)
-        _settle(descriptor, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    """Mode and content of a new file, on disk; who makes it takes it away where this fails."""
+    os.fchmod(descriptor, mode)
+    _write(descriptor, data, path)
+    _settle(descriptor, path)
 
 
 def opened(path: Path, mode: int, flags: int = 0) -> int:
@@ -113,14 +109,26 @@ def opened(path: Path, mode: int, flags: int = 0) -> int:
 
 
 class Lines:
-    """A file that threads add lines to. What a crash or a full disk cut off stays a line of its own."""
+    """A file that threads add lines to. What a crash or a full disk cut off stays a line of its own.
+
+    Once it could not be brought to disk it takes no more. The system tells of a lost page once, and of a next wait
+    that all is well: who only waited again, beside the one who was told, would take his line for kept.
+    """
 
     def __init__(self, path: Path, mode: int) -> None:
         """Make it and its folder where they are not there; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        new = not os.path.lexists(path)
         self._path, self._file = path, opened(path, mode, os.O_APPEND)
+        self._lost: OSError | None = None  # what the disk said when it took a line no more
         self._writing, self._settling = Lock(), Lock()
         self._written = self._settled = 0  # lines; those that are on disk
+        if new:
+            try:
+                _settle_folder(path.parent)
+            except OSError:
+                self.close()
+                raise
 
     def add(self, data: bytes, settle: bool = True) -> None:
         """Add a line, on disk when this returns; raises OSError. ``settle`` False: with the next one that is.
@@ -128,6 +136,7 @@ class Lines:
         Of lines that come at the same time one waits for the disk, for all that were written by then.
         """
         with self._writing:
+            self._refuse_lost()
             end = os.fstat(self._file).st_size
             torn = end and os.pread(self._file, 1, end - 1) != b"\n"
             _write(self._file, (b"\n" if torn else b"") + data + b"\n", self._path)
@@ -137,9 +146,19 @@ class Lines:
             return
         with self._settling:
             if self._settled < mine:
+                self._refuse_lost()
                 written = self._written
-                _settle(self._file, self._path)
+                try:
+                    _settle(self._file, self._path)
+                except OSError as error:
+                    self._lost = error
+                    raise
                 self._settled = written
+
+    def _refuse_lost(self) -> None:
+        if (lost := self._lost) is not None:
+            why = f"what was written before did not come to disk ({lost.strerror})"
+            raise OSError(lost.errno, why, str(self._path))
 
     def close(self) -> None:
         """Give the file back."""
@@ -158,6 +177,15 @@ def _settle(descriptor: int, path: Path) -> None:
     """What was written is on disk when this returns."""
     with _named(path):
         os.fsync(descriptor)
+
+
+def _settle_folder(folder: Path) -> None:
+    """What is in a folder is there by its name after a crash, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _settle(descriptor, folder)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

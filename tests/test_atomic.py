@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from fleethub.atomic import Lines, replace
+from fleethub.atomic import Lines, create, replace
 from fleethub.fleetspec.scaffold import GITIGNORE
 from fleethub.stores.lock import local_lock
 from tests.cli.test_streams import RUN, shell
@@ -113,6 +116,61 @@ def test_lines_that_come_together_wait_for_the_disk_together(tmp_path: Path, mon
     assert syncs == 2
     log.close()
     assert len((tmp_path / "log").read_bytes().splitlines()) == 10
+
+
+def test_a_disk_that_lost_a_line_is_never_said_to_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so once, to one of those who wait: a second fsync finds nothing left to write, and all well."""
+    log, syncs, slow = Lines(tmp_path / "log", 0o600), 0, threading.Event()
+    log.add(b"kept")
+
+    def loses_once(descriptor: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        if syncs == 1:
+            assert slow.wait(60), "the other line is written meanwhile"
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", loses_once)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(log.add, b"first")
+        while not syncs:
+            threading.Event().wait(0.001)
+        second = pool.submit(log.add, b"second")
+        while (tmp_path / "log").read_bytes().count(b"\n") < 3:
+            threading.Event().wait(0.001)
+        slow.set()
+        for one in (first, second):
+            with pytest.raises(OSError, match=f"Input/output error.*{tmp_path}/log"):
+                one.result()
+    with pytest.raises(OSError, match="what was written before did not come to disk"):
+        log.add(b"third", settle=False)
+    assert syncs == 1
+    assert (tmp_path / "log").read_bytes().splitlines()[0] == b"kept"
+    log.close()
+    again = Lines(tmp_path / "log", 0o600)  # another apply, whose lines are its own
+    again.add(b"fourth")
+    assert syncs == 2
+    again.close()
+
+
+@pytest.mark.parametrize("made", [create, replace, lambda path, data, mode: Lines(path, mode)])
+def test_a_file_whose_name_did_not_come_to_disk_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path, bytes, int], object]
+) -> None:
+    fsync = os.fsync
+
+    def of_files_alone(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", of_files_alone)
+        with pytest.raises(OSError, match=str(tmp_path)):
+            made(tmp_path / "file", b"data", 0o600)
+    if made is create:
+        assert not (tmp_path / "file").exists()
+    made(tmp_path / "file", b"data", 0o600)
 
 
 def test_writers_in_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:

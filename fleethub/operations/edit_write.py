@@ -136,7 +136,7 @@ def _line(proposal: Proposal, by: str, **more: str) -> dict[str, Any]:
 
 
 def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, bytes]) -> None:
-    """Write them one by one, each whole; when one cannot be written, those before it are put back."""
+    """Write them one by one, each whole; when one cannot be written, all are as before."""
     done: list[str] = []
     try:
         for name, data in files.items():
@@ -144,10 +144,12 @@ def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, byt
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 create(root / name, data, 0o644)
             else:
+                done.append(name)  # it may be there, and the disk not take its name
                 _replace(root / name, data)
+                continue
             done.append(name)
     except OSError as error:
-        _put_back(root, done, before)
+        _put_back(root, [name for name in done if _there(root / name) != before.get(name)], before)
         if isinstance(error, FileExistsError):
             raise SpecChanged(f"{error.filename} is there already, so nothing was written") from None
         raise
@@ -156,6 +158,13 @@ def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, byt
 def _put_back(root: Path, names: Sequence[str], before: Mapping[str, bytes]) -> None:
     for name in reversed(names):
         _replace(root / name, before.get(name))
+
+
+def _there(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _replace(path: Path, data: bytes | None) -> None:

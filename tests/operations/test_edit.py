@@ -316,6 +316,23 @@ def test_what_cannot_be_written_whole_is_put_back(fleet: Path, monkeypatch: pyte
     assert files(fleet) == before
 
 
+def test_a_file_whose_name_does_not_come_to_disk_is_put_back(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proposal, before, fsync, failed = ask(fleet, Assign("volta", "gpt-oss-20b")), files(fleet), os.fsync, []
+
+    def loses_once(descriptor: int) -> None:
+        if not failed and os.path.samestat(os.fstat(descriptor), (fleet / "nodes").stat()):
+            failed.append(files(fleet))
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", loses_once)
+    with pytest.raises(OSError, match="Input/output"):
+        write(proposal)
+    assert failed[0] != before, "it was there"
+    assert files(fleet) == before
+    write(ask(fleet, Assign("volta", "gpt-oss-20b")))
+
+
 def test_what_cannot_be_recorded_is_not_written(fleet: Path) -> None:
     proposal = ask(fleet, Release("volta"))
     (fleet / ".fleethub/history.ndjson").mkdir(parents=True)

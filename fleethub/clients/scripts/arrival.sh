@@ -9,6 +9,6 @@ enter() {
     rm -rf "./${folder##*/}" && mv "$folder" "./${folder##*/}" || return 1
   done
   if [ -f "$here/arrival/.digest" ]; then mv -f "$here/arrival/.digest" "$here/arrived" || return 1; fi
-  settle . "$here"
+  settle . "$here" || return 1
   rm -rf "$here/arrival"
 }

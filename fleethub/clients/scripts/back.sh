@@ -19,7 +19,7 @@ fi
   [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale
 done
 keep $in/files $in/order || fail "what it would overwrite cannot be kept in $target/$here/overwritten"
-settle $in
+settle_all $in || fail "the set before does not come to disk at $target: $lost"
 mv $in $here/next && forward || fail "committed, and not finished: the next contact goes on"
 rm -rf $here/previous
 say back

@@ -102,7 +102,7 @@ while IFS= read -r line; do
   set -- "$@" "$path" "${path%/*}"
 done <$in/sums
 [ ! -f $in/set/.fleethub/listener ] || set -- "$@" $in/set/.fleethub/listener
-settle "$@" $in
+settle "$@" $in || refuse "its files do not come to disk at $target: $lost"
 unchanged  # the checks above may have taken a minute
 mv $in $here/next || refuse "cannot commit the delivery"
 forward last || fail "committed, and not finished: the next contact goes on"

@@ -15,7 +15,7 @@ while IFS= read -r path && [ -n "$path" ]; do
     fail "no space left at $target"
 done
 say "$digest" >$here/arriving/.digest || fail "no space left at $target"
-settle $here/arriving
+settle_all $here/arriving || fail "what was copied does not come to disk at $target: $lost"
 mv $here/arriving $here/arrival || fail "cannot write to $target/$here"
 enter || fail "what was copied to $target cannot be put into its place: is a folder of it a mount?"
 say entered

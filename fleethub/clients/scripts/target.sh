@@ -14,7 +14,16 @@
 #   mark.json     the mark of what lies there, renamed last
 . ./common.sh
 sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
-settle() { sync "$@" 2>/dev/null || sync; }
+# settle PATH...: they are on disk when it returns 0. Else nothing that hangs on them may go on: a disk says once that it
+# lost something, and whoever asks again, be it for everything, hears that all is well
+settle() { lost=$(LC_ALL=C; export LC_ALL; exec sync "$@" 2>&1) || unsaid; }
+# settle_all FOLDER: with all that is in it
+settle_all() { lost=$(LC_ALL=C; export LC_ALL; exec find "$1" \( -type f -o -type d \) -exec sync {} + 2>&1) || unsaid; }
+unsaid() {
+  case $lost in *"I/O error"*|*"Input/output error"*|*"No space left"*|*"uota exceeded"*) lost=${lost%%
+*}; return 1;; esac
+  sync  # a file system that cannot say it of a folder, or a sync that takes no names
+}
 alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
 free() { rm -rf "$here/lock"; held=; }
 leave() { [ -z "$held" ] || free; }
@@ -94,7 +103,7 @@ keep() {
     cp -pP "$path" "$here/overwritten/$kept/$path" || return 1
     case $path in */*) up=$here/overwritten/$kept/${path%/*};; *) up=$here/overwritten/$kept;; esac
     if [ -L "$path" ]; then settle "$up" "$here/overwritten/$kept"
-    else settle "$here/overwritten/$kept/$path" "$up" "$here/overwritten/$kept"; fi
+    else settle "$here/overwritten/$kept/$path" "$up" "$here/overwritten/$kept"; fi || return 1
     say "kept $here/overwritten/$kept/$path"
   done <"$2"
   [ -n "$kept" ] || return 0
@@ -133,8 +142,9 @@ forward() {
   [ ! -d "$here/mark.json" ] || return 1  # mv would put it in there
   # the mark is the last one; what lies there without it was committed by back.sh, or is done a second time
   if [ ! -f "$here/next/mark.json" ]; then
-    cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
+    cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && settle "$here/mark.tmp" &&
+      mv -f "$here/mark.tmp" "$here/mark.json" || return 1
   else mv -f "$here/next/mark.json" "$here/mark.json" || return 1; fi
-  settle . "$here"
+  settle . "$here" || return 1
   if [ -z "$last" ]; then rm -rf "$here/next"; else rm -rf "$here/next" "$here/lock" && held=; fi
 }
