@@ -18,10 +18,13 @@ from fleethub.engines.registry import ENGINES
 from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Held, Placed, Row, Sure
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, Installed, Reading, Resident, ServerReading
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.gpu import GpuProcess, GpuReading
+from fleethub.model.readings.server import Installed, Resident, ServerReading
+from fleethub.model.serving import Backend, EngineSettings, Model
 from fleethub.nodetypes.endpoints import endpoints
 from fleethub.observing import observe
 from fleethub.placement.ask import Question, ask, rank

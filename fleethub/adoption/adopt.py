@@ -16,11 +16,12 @@ from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, KeyRow, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile
 from fleethub.model.plan import Action, Change, Plan
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets

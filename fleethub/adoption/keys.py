@@ -14,10 +14,10 @@ from fleethub.kinds.key.attributes import ALL, tags
 from fleethub.kinds.key.marks import by_budget, shares_budget
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import KeyRow, ProxyReading
-from fleethub.model.fleet import LIMITS
 from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS
 from fleethub.model.keycall import covers as covers_route
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
+from fleethub.model.serving import LIMITS
 from fleethub.model.text import plural
 
 #: What an import says of a key that the spec's fields cannot take over: LiteLLM's name -> the spec's.

@@ -11,7 +11,7 @@ from fleethub.engines.interface import Engine
 from fleethub.engines.registry import engine_of_route
 from fleethub.fleetspec.added import NewBlock
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import Deployment, ProxyReading
+from fleethub.model.readings.proxy import Deployment, ProxyReading
 
 #: The largest context that a spec can say, in tokens.
 MOST = 100_000_000

@@ -14,7 +14,7 @@ from fleethub.engines.registry import engine_of
 from fleethub.fleetspec.added import NewBlock
 from fleethub.model.address import node as node_address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import EngineSettings
+from fleethub.model.serving import EngineSettings
 from fleethub.nodetypes.found import FoundNode, FoundProvider, FoundWay
 
 

@@ -12,8 +12,9 @@ from fleethub.fleetspec.values import SECRET
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.text import flat
 
 

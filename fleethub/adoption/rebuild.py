@@ -19,7 +19,7 @@ from fleethub.kinds.values import AnyState, ObserveContext, of_kind
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import (
     Absent,
@@ -34,6 +34,7 @@ from fleethub.model.observation import (
     Unknown,
     birth,
 )
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.secret import Fingerprinter
 from fleethub.planning.state import items_of
 

@@ -12,11 +12,13 @@ from fleethub.auditing.values import AuditQuery
 from fleethub.engines.registry import ENGINES, engine_of_route
 from fleethub.model.address import Address
 from fleethub.model.capacity import CapacityReport, Fit, PlannedModel
-from fleethub.model.facts import ProxyReading, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet, Gpu, Model, Proxy
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.proxy import ProxyReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.secret import SecretRef
+from fleethub.model.serving import Backend, Gpu, Model, Proxy
 from fleethub.model.text import gib, heard
 from fleethub.model.trust import origin_of
 from fleethub.placement.report import report

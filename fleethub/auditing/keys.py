@@ -8,8 +8,8 @@ from functools import cache
 
 from fleethub.auditing.values import AuditQuery
 from fleethub.model.address import Address, key
-from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
 from fleethub.model.text import heard, plural, span
 
 #: The proxy's name in addresses: the one that init --discover gives the first.

@@ -10,8 +10,8 @@ from fleethub.auditing.keys import PROXY, existing
 from fleethub.auditing.values import AuditQuery
 from fleethub.engines.registry import engine_of_route
 from fleethub.model.address import route
-from fleethub.model.facts import Deployment, ProxyReading
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import Deployment, ProxyReading
 from fleethub.model.routing import rows_of
 from fleethub.model.text import heard
 

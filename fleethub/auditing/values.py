@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, MasterUse, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import MasterUse, ProxyReading
 
 DAY = 86400.0
 

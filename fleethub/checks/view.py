@@ -10,12 +10,15 @@ from typing import Any
 from fleethub.checks.fields import FIELDS, UNKNOWABLE
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.model.address import Address, model, route
+from fleethub.model.block import Block
 from fleethub.model.capacity import Fit
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
-from fleethub.model.fleet import Backend, Block, Fleet, Hop, Model, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource
 from fleethub.model.plan import MISSING, Action, Change, Load
+from fleethub.model.serving import Backend, Model
 from fleethub.placement.planned import PlannedSet, planned_sets
 
 Entry = dict[str, Any]

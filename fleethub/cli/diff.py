@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fleethub.cli.options import formatted
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.serials import SERIAL
 
@@ -13,15 +14,7 @@ from fleethub.cli.serials import SERIAL
 @click.argument("last", metavar="[SERIAL]", type=SERIAL, required=False)
 @click.option("--full", is_flag=True, help="Show a unified diff of the spec too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when something differs.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="markdown: one comment, details folded.",
-)
-@click.option("--max-bytes", type=click.IntRange(1000), help="Of the Markdown: details are left out at its end.")
+@formatted
 @click.pass_obj
 def cmd(
     options: dict[str, object],

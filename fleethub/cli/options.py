@@ -52,6 +52,15 @@ def allowing(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--allow", multiple=True, type=click.Choice(STOPS), help=help)(command)
 
 
+def formatted(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--format`` and ``--max-bytes``: what it prints may be a comment of a pull request."""
+    most = "Of the Markdown: details are left out at its end."
+    command = click.option("--max-bytes", type=click.IntRange(1000), help=most)(command)
+    forms = click.Choice(["text", "markdown", "json"])
+    help = "markdown: one comment of a pull request, details folded."
+    return click.option("--format", "form", type=forms, default="text", show_default=True, help=help)(command)
+
+
 def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Callable[[Any], Any]:
     """``--name`` with the field's choices, bounds and description; ``more`` is click's own, and wins."""
     field = of.model_fields[name]

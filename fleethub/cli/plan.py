@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from fleethub.cli.options import Asked, allowing, ordered, scoped
+from fleethub.cli.options import Asked, allowing, formatted, ordered, scoped
 from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
@@ -32,15 +32,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The spec against fleet.lock alone: no network, no secret, no command; for a pull request.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="markdown: one comment of a pull request, details folded.",
-)
-@click.option("--max-bytes", type=click.IntRange(1000), help="Of the Markdown: details are left out at its end.")
+@formatted
 @click.option("--save", is_flag=True, help="Keep the plan in the fleet's state, to be shown and applied by its id.")
 @scoped
 @ordered

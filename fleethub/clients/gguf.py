@@ -12,7 +12,7 @@ from typing import Any
 
 from fleethub import folders
 from fleethub.model.extras import install
-from fleethub.model.facts import Shown, Tensor
+from fleethub.model.readings.server import Shown, Tensor
 
 ENTRIES = 1 << 20  # keys or tensors; the largest models have some thousands of tensors
 ELEMENTS = 1 << 24  # of one array: the largest vocabularies have some 300,000

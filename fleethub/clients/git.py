@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fleethub import folders
-from fleethub.model.facts import GitReading
+from fleethub.model.readings.host import GitReading
 
 SECONDS = 20
 COMMIT_SECONDS = 120  # hooks run, and a signature may be asked for

@@ -11,7 +11,7 @@ from fleethub.clients.machine import Frame, FrameError, command_lines, disk, fra
 from fleethub.clients.nvidia import GpuError, Listed, parse_gpus, parse_more, parse_processes, program, short
 from fleethub.clients.other_gpus import other_gpus
 from fleethub.clients.shell import Shell, ShellError
-from fleethub.model.facts import GpuProcess, GpuReading, GpuSlice, GpuState
+from fleethub.model.readings.gpu import GpuProcess, GpuReading, GpuSlice, GpuState
 
 __all__ = ["GpuError", "nvml", "read_local", "read_remote"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleethub.model.facts import Shown
+from fleethub.model.readings.server import Shown
 
 LAYERS = 4096  # no published model comes near
 #: What a key of ours is called in a config; the first that is there counts.

@@ -17,8 +17,8 @@ from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Http
 from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.model import keycall
-from fleethub.model.facts import KeyRow, MasterUse, ProxyReading, Team
 from fleethub.model.observation import EVERY
+from fleethub.model.readings.proxy import KeyRow, MasterUse, ProxyReading, Team
 from fleethub.model.routing import aliases_of, fallbacks_of
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard, plural

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
-from fleethub.model.facts import Deployment, KeyRow, Team
+from fleethub.model.readings.proxy import Deployment, KeyRow, Team
 from fleethub.model.text import bare
 
 T = TypeVar("T", bound=BaseModel)

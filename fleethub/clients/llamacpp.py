@@ -14,7 +14,7 @@ from fleethub.clients.http import Http
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import BETWEEN, LOADED, OF_MODEL, pairs
-from fleethub.model.facts import Installed, ServerReading
+from fleethub.model.readings.server import Installed, ServerReading
 
 Line = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]

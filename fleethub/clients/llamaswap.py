@@ -21,7 +21,7 @@ from fleethub.clients.matrix import MatrixError, expanded
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import SPLITS, pairs
-from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
+from fleethub.model.readings.server import Installed, ServerReading, SwapFile, SwapGroup
 
 LARGEST = 4 << 20  # bytes of a file
 MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]{1,64})\}")

@@ -14,7 +14,7 @@ from shlex import quote
 from fleethub.clients.scripts import load
 from fleethub.engines.llamacpp.settings import VARIABLES
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import LLAMA_SERVER, CommandLine
+from fleethub.model.readings.gpu import LLAMA_SERVER, CommandLine
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.
 OLLAMA = (

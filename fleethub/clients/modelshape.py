@@ -11,7 +11,7 @@ from typing import Any
 from fleethub import folders
 from fleethub.clients import gguf
 from fleethub.clients.hfconfig import shown_of
-from fleethub.model.facts import ModelFile, Shown
+from fleethub.model.readings.server import ModelFile, Shown
 
 LARGEST = 64 << 20  # bytes of a JSON file; an index of the largest models has some 10 MB
 INDEX = "model.safetensors.index.json"

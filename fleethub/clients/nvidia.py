@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fleethub.clients.machine import Frame
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import GpuProcess, GpuSlice, GpuState
+from fleethub.model.readings.gpu import GpuProcess, GpuSlice, GpuState
 from fleethub.model.text import flat
 
 MIB = 1 << 20

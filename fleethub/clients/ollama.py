@@ -14,8 +14,8 @@ from fleethub.clients.modelfile import blobs
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import LONGEST, ShownCache, facts, tensors
 from fleethub.engines.ollama.names import CLOUD, canonical, is_cloud
-from fleethub.model.facts import Installed, Resident, ServerReading, Shown
 from fleethub.model.observation import EVERY
+from fleethub.model.readings.server import Installed, Resident, ServerReading, Shown
 from fleethub.model.text import bare
 
 

@@ -10,7 +10,7 @@ from fleethub.clients.http import Http
 from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.clients.ollama import Bytes, Line, Ollama, OllamaError
 from fleethub.clients.servers import Pulling
-from fleethub.model.facts import ServerReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.text import heard
 
 #: Seconds without a line after which a pull has ended: it says nothing while it checks what it downloaded.

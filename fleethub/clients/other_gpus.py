@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from fleethub.clients.machine import Frame
 from fleethub.clients.nvidia import short
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import GpuState
+from fleethub.model.readings.gpu import GpuState
 
 MIB = 1 << 20
 LARGEST = 1 << 50  # bytes of memory of one machine, beyond which a number is none

@@ -9,7 +9,8 @@ from typing import Protocol
 from fleethub.clients.http import Http
 from fleethub.clients.shown import ShownCache
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Reading, ServerReading
+from fleethub.model.facts import Reading
+from fleethub.model.readings.server import ServerReading
 
 
 class ServerError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fleethub.model.facts import Shown, Tensor
+from fleethub.model.readings.server import Shown, Tensor
 
 LONGEST = 4096  # elements of an array of facts: one a layer; what is longer is a vocabulary
 MOST_TENSORS = 100_000

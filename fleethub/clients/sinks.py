@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.process import Output
 from fleethub.clients.resolver import SecretResolver
-from fleethub.model.facts import SinkReading
 from fleethub.model.observation import Source
+from fleethub.model.readings.host import SinkReading
 from fleethub.model.text import heard
 
 SECONDS = 30.0

@@ -15,7 +15,7 @@ from fleethub.clients.answered import Api, Lenient
 from fleethub.clients.http import Http
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
-from fleethub.model.facts import Installed, ServerReading
+from fleethub.model.readings.server import Installed, ServerReading
 
 #: Labels that decide about memory, and how each is written; what is written otherwise is not told.
 WHOLE, SHARE = re.compile(r"[1-9]\d{0,15}", re.ASCII), re.compile(r"0?\.\d{1,20}|1(?:\.0+)?", re.ASCII)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import GpuReading, GpuState
-from fleethub.model.fleet import Backend
+from fleethub.model.readings.gpu import GpuReading, GpuState
+from fleethub.model.serving import Backend
 from fleethub.model.text import gib, plural
 from fleethub.sizing.devices import MEMORY, metal_part, runtime_of
 

@@ -13,10 +13,13 @@ from fleethub.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fleethub.model.capacity import AdmissionVerdict, Held, Placed
-    from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+    from fleethub.model.facts import Facts, Reading
     from fleethub.model.finding import Finding
-    from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+    from fleethub.model.fleet import Fleet
     from fleethub.model.observation import Unknown
+    from fleethub.model.readings.gpu import GpuProcess, GpuReading
+    from fleethub.model.readings.server import MeasuredLoad, ServerReading
+    from fleethub.model.serving import Backend, EngineSettings, Model
     from fleethub.sizing.architecture import ModelArchitecture
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.model.capacity import Sure
-from fleethub.model.facts import Facts, ModelFile
-from fleethub.model.fleet import Model
+from fleethub.model.facts import Facts
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.server import ModelFile
+from fleethub.model.serving import Model
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params, why_unknown
 
 #: What to write where nothing tells a model's size.

@@ -7,7 +7,7 @@ from fleethub.engines.llamacpp.engine import LlamaCppEngine
 from fleethub.engines.llamaswap.engine import LlamaSwapEngine
 from fleethub.engines.ollama.engine import OllamaEngine
 from fleethub.engines.vllm.engine import VllmEngine
-from fleethub.model.fleet import Backend, EngineSettings
+from fleethub.model.serving import Backend, EngineSettings
 
 ENGINES: dict[str, Engine] = {
     engine.settings.engine: engine for engine in (OllamaEngine(), VllmEngine(), LlamaCppEngine(), LlamaSwapEngine())

@@ -7,8 +7,8 @@ from fleethub.fleetspec.report import nearest, shown
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.tables.consuming import HopTable
 from fleethub.fleetspec.tables.serving import ModelTable
+from fleethub.model.consuming import Hop
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Hop
 from fleethub.model.written import KeyPath
 
 

@@ -16,9 +16,10 @@ from fleethub.fleetspec.tables.consuming import ConsumerTable, RoleTable
 from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
 from fleethub.model import keycall
+from fleethub.model.block import is_named
+from fleethub.model.consuming import DeclaredType
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import DeclaredType, is_named
 from fleethub.model.text import name_key
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes import NodeType

@@ -15,9 +15,10 @@ from fleethub.fleetspec.load import Loaded
 from fleethub.fleetspec.merge import OWN, TABLES
 from fleethub.fleetspec.tomltext import toml_value
 from fleethub.fleetspec.values import NAME, SECRET
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
-from fleethub.model.fleet import Fleet, Hop, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.text import same_name, table_name
 
 

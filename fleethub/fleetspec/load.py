@@ -22,9 +22,10 @@ from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_incl
 from fleethub.fleetspec.types import read_type, taken
 from fleethub.fleetspec.validate import validate
 from fleethub.fleetspec.values import SECRET
+from fleethub.model.consuming import DeclaredType
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
-from fleethub.model.fleet import DeclaredType, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.written import KeyPath, Written
 
 

@@ -12,9 +12,9 @@ from fleethub.fleetspec.tables.block import Block
 from fleethub.fleetspec.tables.consuming import ConsumerTable, RoleTable
 from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
+from fleethub.model.consuming import Sink
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
-from fleethub.model.fleet import Sink
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes import tangleclaw
 from fleethub.nodetypes.table import Table

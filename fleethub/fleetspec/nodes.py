@@ -20,8 +20,8 @@ from fleethub.fleetspec.targets import (
     relative_file,
 )
 from fleethub.fleetspec.values import Plain
+from fleethub.model.consuming import Hop
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Hop
 from fleethub.model.written import KeyPath
 
 #: What every node must have; a type may need more.

@@ -22,24 +22,9 @@ from fleethub.fleetspec.tables.fleet import AgentTable, NotifyTable, PolicyTable
 from fleethub.fleetspec.tables.serving import BackendTable, KeyTable, ModelTable, ProxyTable
 from fleethub.fleetspec.targets import expand, expand_words, normal
 from fleethub.fleetspec.values import Plain
-from fleethub.model.fleet import (
-    LIMITS,
-    Agent,
-    Backend,
-    DeclaredType,
-    Fleet,
-    Gpu,
-    Hop,
-    Key,
-    Model,
-    Node,
-    Notify,
-    Policy,
-    Proxy,
-    Sink,
-    State,
-    WiredProvider,
-)
+from fleethub.model.consuming import DeclaredType, Hop, Node, Sink, WiredProvider
+from fleethub.model.fleet import Agent, Fleet, Notify, Policy, State
+from fleethub.model.serving import LIMITS, Backend, Gpu, Key, Model, Proxy
 from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.sink.words import PLACEHOLDERS
 

@@ -14,8 +14,8 @@ from fleethub.fleetspec.sources import Sources, read_document
 from fleethub.fleetspec.targets import Refused, expand, relative_file
 from fleethub.fleetspec.validate import finding_of, literal_secrets
 from fleethub.fleetspec.values import bad, matching
+from fleethub.model.consuming import DeclaredFile, DeclaredType
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import DeclaredFile, DeclaredType
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes.table import Table
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from fleethub.model.address import Address
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet_status import ProxyStatus
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.readings.proxy import ProxyReading
 
 if TYPE_CHECKING:
     from fleethub.kinds.values import AnyState, ObserveContext
     from fleethub.model.facts import Facts
-    from fleethub.model.fleet import Fleet, Proxy
+    from fleethub.model.fleet import Fleet
     from fleethub.model.observation import AnyLocked, Mark
+    from fleethub.model.serving import Proxy
 
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleethub.model.facts import Deployment, ProxyReading
+from fleethub.model.readings.proxy import Deployment, ProxyReading
 
 #: How many times a router goes on to another model before it gives up.
 DEPTH = 5

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from urllib.parse import urlsplit
 
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import SecretRef
 
 PORTS = {"http": 80, "https": 443}

@@ -10,9 +10,10 @@ from fleethub.nodetypes.interface import Probe
 
 if TYPE_CHECKING:
     from fleethub.model.actions import Query, SetCheck
-    from fleethub.model.facts import HostReading
+    from fleethub.model.consuming import Node
     from fleethub.model.finding import Finding
-    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.readings.host import HostReading
     from fleethub.model.secret import Text
     from fleethub.nodetypes.endpoints import ModelEndpoint
     from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.formats import strict
+from fleethub.model.consuming import DeclaredType, Node
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import DeclaredType, Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Text
 from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base

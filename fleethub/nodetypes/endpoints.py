@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from fleethub.engines.registry import settings_at
 from fleethub.model.address import key as key_address
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import EngineSettings, Fleet, Hop, Model, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Derived
+from fleethub.model.serving import EngineSettings, Model
 
 
 class Unwired(ValueError):

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from fleethub.model.actions import Query, SetCheck
-    from fleethub.model.facts import HostReading
+    from fleethub.model.consuming import Node
     from fleethub.model.finding import Finding
-    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.readings.host import HostReading
     from fleethub.model.secret import Text
     from fleethub.nodetypes.endpoints import ModelEndpoint
     from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay

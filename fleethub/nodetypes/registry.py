@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.nodetypes import client, envfile, keyfile, openclaw, sink, tangleclaw
 from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable

@@ -22,9 +22,10 @@ from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import Shells
 from fleethub.engines.registry import ENGINES
-from fleethub.model.facts import Facts, MeasuredLoad, Reading, ServerReading
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, Source, System, Unknown
+from fleethub.model.readings.server import MeasuredLoad, ServerReading
 from fleethub.model.text import flat
 from fleethub.observing.cache import Cache
 

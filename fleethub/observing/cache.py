@@ -20,7 +20,8 @@ from typing import Any
 
 from fleethub.atomic import replace
 from fleethub.clients.shown import facts, tensors
-from fleethub.model.facts import GpuReading, GpuState, Installed, MeasuredLoad, ServerReading, Shown
+from fleethub.model.readings.gpu import GpuReading, GpuState
+from fleethub.model.readings.server import Installed, MeasuredLoad, ServerReading, Shown
 
 FORMAT = 1
 PLACE, FACTS = ".fleethub/cache", "facts"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fleethub.model.consuming import Node
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 
 
 def target_finding(before: Fleet, node: Node, says_target: bool, api: bool) -> Finding | None:

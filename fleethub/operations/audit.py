@@ -21,9 +21,10 @@ from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts, Reading
 from fleethub.model.finding import Severity
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, Unknown
 from fleethub.model.secret import SecretRef
+from fleethub.model.serving import Backend
 from fleethub.model.text import flat
 from fleethub.model.trust import COMMAND, Guard, digest, origin_of
 from fleethub.operations.outcome import Outcome

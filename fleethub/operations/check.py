@@ -17,10 +17,12 @@ from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import Placed, by_runner
 from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
-from fleethub.model.facts import Facts, GpuReading, MeasuredLoad, Resident, ServerReading
-from fleethub.model.fleet import Backend, EngineSettings
+from fleethub.model.facts import Facts
 from fleethub.model.measuring import Checked, CheckResult
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import MeasuredLoad, Resident, ServerReading
+from fleethub.model.serving import Backend, EngineSettings
 from fleethub.operations.capacity import Looking, looking
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting

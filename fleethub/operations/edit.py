@@ -16,13 +16,14 @@ from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import redacted
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, Release, SetFields
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import CHECK, Finding, Severity
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.plan import Action, Plan
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.edit_ownership import key_of_another, owned_by_another, who_asks

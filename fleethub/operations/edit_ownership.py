@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.fleetspec.report import shown
+from fleethub.model.block import Block
+from fleethub.model.consuming import Node
 from fleethub.model.edit import Edit, EditError, Proposal, Register, SetFields
 from fleethub.model.finding import Finding, SourceLocation
-from fleethub.model.fleet import Block, Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.text import same_name
 
 

@@ -23,11 +23,12 @@ from fleethub.model.address import node as node_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Proposal
 from fleethub.model.errors import InputError, SpecError
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, Lockfile
 from fleethub.model.plan import Plan
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.secret import Secret
 from fleethub.model.text import plural
 from fleethub.operations.held import HeldPlan, PlanInput

@@ -21,7 +21,8 @@ from fleethub.model.capacity import Answer, Fit, Suggestion
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
-from fleethub.model.fleet import Fleet, Model
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import Model
 from fleethub.model.text import table_name
 from fleethub.operations import capacity
 from fleethub.operations.edit import begun, concluded, judged

@@ -15,7 +15,7 @@ from fleethub.fleetspec.targets import Refused, normal
 from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
-from fleethub.model.facts import FileReading
+from fleethub.model.readings.host import FileReading
 from fleethub.model.trust import origin_of
 from fleethub.nodetypes import NodeType
 from fleethub.operations.workplace import Workplace

@@ -9,11 +9,13 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.exit import Exit
-from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import CHECK, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Source
 from fleethub.model.plan import Plan
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.secret import Slot, Text
 from fleethub.model.trust import Guard
 from fleethub.observing import now

@@ -12,10 +12,10 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Reply
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
-from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from fleethub.model.secret import Derived, Secret
 from fleethub.model.text import heard
 from fleethub.operations.outcome import Outcome

@@ -13,9 +13,9 @@ from fleethub.clients.shell import Shells
 from fleethub.fleetspec import load
 from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import shown
+from fleethub.model.consuming import Node
 from fleethub.model.edit import EditError, Located, Register
-from fleethub.model.facts import FileReading
-from fleethub.model.fleet import Node
+from fleethub.model.readings.host import FileReading
 from fleethub.nodetypes import FileType, NodeType
 
 

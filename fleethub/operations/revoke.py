@@ -18,10 +18,11 @@ from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.exit import Exit, worst
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, Lockfile, Source, Unknown, birth
 from fleethub.model.plan import Action, Change, Phase, Result, Step
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.secret import Derived
 from fleethub.operations.apply import ApplyInput, Sink, carry_out
 from fleethub.operations.held import HeldPlan, PlanInput, ordered

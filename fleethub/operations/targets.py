@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 
 from fleethub.model.address import CALLERS, Address
 from fleethub.model.address import node as node_address
+from fleethub.model.block import Block
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
-from fleethub.model.fleet import Block, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, AnyResource
 from fleethub.model.plan import Action, Orders, Part, Plan
 from fleethub.model.text import same_name

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from fleethub.model.address import caller_name
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Node
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.text import heard
 from fleethub.operations.notify import finding_events, tell
 from fleethub.operations.outcome import Outcome

@@ -19,9 +19,11 @@ from fleethub.model.capacity import (
 )
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
-from fleethub.model.facts import Facts, Resident, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.server import Resident, ServerReading
+from fleethub.model.serving import Backend, Model
 from fleethub.model.text import gib
 from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import planned_sets

@@ -20,8 +20,9 @@ from fleethub.model.capacity import (
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.plan import Blocker, Load
+from fleethub.model.serving import Backend
 from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
 from fleethub.placement.live import live_findings

@@ -8,11 +8,14 @@ from dataclasses import replace
 from fleethub.engines.registry import titles
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
-from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import BackendStatus
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 

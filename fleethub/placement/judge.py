@@ -18,8 +18,9 @@ from fleethub.model.capacity import (
     largest,
 )
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.plan import Blocker, Why
+from fleethub.model.serving import Backend
 from fleethub.model.text import gib, plural
 from fleethub.sizing.devices import MEMORY
 

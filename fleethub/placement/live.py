@@ -9,10 +9,13 @@ from fleethub.engines.cards import TOLERANCE, Card, Cards, cards_of
 from fleethub.engines.registry import ENGINES, engine_of, titles
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend
 from fleethub.model.text import gib, plural
 from fleethub.placement.machines import neighbours
 

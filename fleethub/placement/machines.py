@@ -19,9 +19,11 @@ from fleethub.engines.interface import Server
 from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import AdmissionVerdict, Fit
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuReading
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.serving import Backend
 from fleethub.placement.planned import PlannedSet, planned_sets
 from fleethub.placement.routed import expected
 

@@ -9,7 +9,8 @@ from fleethub.engines.interface import Engine, Server
 from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import Backend, Model
 from fleethub.placement.machines import doubted
 from fleethub.sizing.architecture import ModelArchitecture
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from fleethub.engines.interface import Server
 from fleethub.engines.registry import lacks
 from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held, by_runner, largest
-from fleethub.model.facts import Facts, GpuReading
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.serving import Backend
 from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
 from fleethub.placement.machines import on_machine

@@ -10,10 +10,13 @@ from fleethub.engines.known import architecture_told
 from fleethub.engines.registry import engine_of
 from fleethub.model.capacity import Estimate, Placed, PlannedModel, Row, Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, Installed, KeyRow, ModelFile, ProxyReading, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model, Proxy
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
+from fleethub.model.readings.server import Installed, ModelFile, ServerReading
 from fleethub.model.routing import fallbacks_of, instead, leads_to, rows_of
+from fleethub.model.serving import Backend, Model, Proxy
 from fleethub.model.text import heard
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 

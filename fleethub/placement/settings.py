@@ -8,8 +8,9 @@ from fleethub.engines.interface import Server
 from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import AdmissionVerdict, Fit
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.measuring import ServerSettings
+from fleethub.model.serving import Backend
 from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected

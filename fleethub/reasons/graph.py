@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from fleethub.kinds.key import scopes, wiring
 from fleethub.model.address import Address, key, route
 from fleethub.model.address import model as model_address
+from fleethub.model.consuming import Hop
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet, Hop
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.text import named
 from fleethub.model.written import Line, Written

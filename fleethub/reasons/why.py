@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 
 from fleethub.model.address import CALLERS, Address, key, route
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet, Hop, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.text import heard, named
 from fleethub.model.text import hop as shown_hop
 from fleethub.model.written import Line, Written

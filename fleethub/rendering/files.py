@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub import nodetypes
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Text
 from fleethub.nodetypes import FileType, NodeType
 from fleethub.nodetypes.endpoints import Unwired

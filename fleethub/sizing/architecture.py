@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from fleethub.model.capacity import Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Shown
+from fleethub.model.readings.server import Shown
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 from fleethub.sizing.layers import ENCODERS, Kind, Layers, memory_of
 from fleethub.sizing.quant import bits_per_weight

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from fleethub.model.capacity import Estimate, Row, Sure
-from fleethub.model.facts import MeasuredLoad
+from fleethub.model.readings.server import MeasuredLoad
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.compute import FITTED, Fitted, compute, draft_compute, overhead
 from fleethub.sizing.compute import overhead_most as most_overhead

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleethub.model.facts import Shown, Tensor
+from fleethub.model.readings.server import Shown, Tensor
 
 #: No published model comes near; beyond it a number is a mistake or an attack.
 LARGEST = 1 << 24

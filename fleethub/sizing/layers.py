@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Tensor
+from fleethub.model.readings.server import Tensor
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 
 #: Architecture -> every n-th layer is global, the others look through a window; where the file does not say.

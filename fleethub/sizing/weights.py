@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fleethub.model.capacity import Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Tensor
+from fleethub.model.readings.server import Tensor
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError, block_of
 from fleethub.sizing.quant import bits_per_weight, tensor_bytes
 

@@ -28,10 +28,11 @@ from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import ShellError, Shells
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import UNREACHED, Call, Reply
-from fleethub.model.facts import ProxyReading
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.secret import Blob, Secret
 from fleethub.model.trust import Guard, origin_of
 from fleethub.nodetypes.endpoints import key_slot

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
+from fleethub.model.consuming import Node
 from fleethub.model.endpoint import Call, Wants
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.keycall import PATH, body, spare
 from fleethub.nodetypes.endpoints import ModelEndpoint
 from fleethub.verifying.values import ModelCheck

@@ -13,8 +13,8 @@ from typing import Literal
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Reply
-from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.keycall import PATH, covers
+from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
 from fleethub.model.text import span, table_name
 
 #: What stands for every model in a list of models.

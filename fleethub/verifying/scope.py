@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Failure, Reply
-from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.keycall import judge
+from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
 from fleethub.verifying.text import Diagnosis
 from fleethub.verifying.values import KeyState, MasterView, ModelCheck
 

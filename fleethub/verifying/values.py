@@ -9,8 +9,8 @@ from enum import StrEnum
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Reply
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import ProxyReading
 
 
 class Origin(StrEnum):

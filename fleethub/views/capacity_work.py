@@ -7,8 +7,8 @@ from textwrap import wrap
 from typing import Any
 
 from fleethub.model.capacity import Fit, Placed
-from fleethub.model.facts import Resident
 from fleethub.model.measuring import Checked, CheckResult, ServerSettings
+from fleethub.model.readings.server import Resident
 from fleethub.model.text import gib, plural
 from fleethub.views.style import Style
 

@@ -14,8 +14,9 @@ from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.serving import Backend
 from fleethub.model.text import GIB, hop, named, plural, same_name, tame
 
 #: What was applied of each node, by name.

@@ -14,9 +14,11 @@ from fleethub.auditing.audit import audit
 from fleethub.auditing.fit import servers
 from fleethub.auditing.routes import is_local
 from fleethub.auditing.values import AuditQuery
-from fleethub.model.facts import Deployment, Facts, KeyRow, MasterUse, ProxyReading, ServerReading, Team
+from fleethub.model.facts import Facts
 from fleethub.model.finding import CODES
 from fleethub.model.observation import Source
+from fleethub.model.readings.proxy import Deployment, KeyRow, MasterUse, ProxyReading, Team
+from fleethub.model.readings.server import ServerReading
 from fleethub.views.audit import audit_data, audit_markdown, audit_text
 from fleethub.views.style import Style
 

@@ -30,7 +30,8 @@ from pathlib import Path
 from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.server import server_of
-from fleethub.model.facts import Facts, ServerReading
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import ServerReading
 from fleethub.testing.litellm import LiteLLM
 from tests.bench.adoption import adoption_ratio
 from tests.bench.against import ROWS, against

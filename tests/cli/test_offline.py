@@ -62,8 +62,9 @@ def test_facts_beside_the_spec_tell_a_clone_what_fits(tmp_path: Path) -> None:
 
 
 def test_cards_that_ssh_told_are_among_them(tmp_path: Path) -> None:
-    from fleethub.model.facts import Facts, GpuReading, GpuState
+    from fleethub.model.facts import Facts
     from fleethub.model.observation import Source
+    from fleethub.model.readings.gpu import GpuReading, GpuState
 
     spec = fleet(ollama="http://gpu.example:11434").table("backends.gpu", ssh="ops@gpu").models("one").node("a", "one")
     place = Place(tmp_path / "fleet", spec.text)

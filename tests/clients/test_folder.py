@@ -16,7 +16,7 @@ from fleethub.clients.host import Bundle, HostError, Hosts, Once, Target
 from fleethub.clients.host.folder import look
 from fleethub.clients.process import LARGEST
 from fleethub.clients.shell import Shells
-from fleethub.model.facts import HostReading
+from fleethub.model.readings.host import HostReading
 
 FILES = ((".env", b"KEY='1'\n", 0o600), ("compose.yaml", b"a: 1\n", 0o644), ("state/openclaw.json", b"{}\n", 0o640))
 ASKED = (*(path for path, _, _ in FILES), "notes.md", "state/none/deep.txt")

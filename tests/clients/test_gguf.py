@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.gguf import GgufError, read
-from fleethub.model.facts import Tensor
+from fleethub.model.readings.server import Tensor
 
 
 def write(path: Path, arch: str = "qwen3", words: int = 300, tensors: bool = True, **more: object) -> Path:

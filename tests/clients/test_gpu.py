@@ -17,7 +17,7 @@ from fleethub.clients.gpu import GpuError, read_remote
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.nvidia import Listed, parse_gpus, parse_more, parse_processes
 from fleethub.clients.shell import Output
-from fleethub.model.facts import CommandLine, GpuState
+from fleethub.model.readings.gpu import CommandLine, GpuState
 from tests.answers import NOISE, Printing
 
 CANARY = "canary-in-the-environment"

@@ -13,7 +13,7 @@ import pytest
 from fleethub.clients.http import Http
 from fleethub.clients.http_answer import Answer
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
-from fleethub.model.facts import KeyRow
+from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Secret
 from fleethub.testing import litellm
 from tests.fleets import deployment, fleet

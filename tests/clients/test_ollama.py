@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleethub.clients.http import Http
 from fleethub.clients.ollama import EVERY, Ollama, OllamaError, facts, parameters, tensors
-from fleethub.model.facts import Shown, Tensor
+from fleethub.model.readings.server import Shown, Tensor
 from fleethub.testing.catalog import ALL
 from fleethub.testing.catalog.build import cloud, created
 from fleethub.testing.ollama import Ollama as StandIn

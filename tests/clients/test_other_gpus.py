@@ -15,8 +15,8 @@ import pytest
 from fleethub.clients.machine import Frame, frames, script
 from fleethub.clients.other_gpus import OtherGpus, other_gpus
 from fleethub.engines.cards import cards_of
-from fleethub.model.facts import GpuReading, GpuState
-from fleethub.model.fleet import Backend, Gpu
+from fleethub.model.readings.gpu import GpuReading, GpuState
+from fleethub.model.serving import Backend, Gpu
 from fleethub.sizing.devices import metal_part
 
 GIB = 1 << 30

@@ -9,10 +9,13 @@ from fleethub.engines.ollama.scheduler import SchedulerVersion
 from fleethub.engines.ollama.server import OllamaServer
 from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
-from fleethub.model.facts import Facts, Installed, Reading, ServerReading, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Policy, Proxy
+from fleethub.model.consuming import Hop, Node
+from fleethub.model.facts import Facts, Reading
+from fleethub.model.fleet import Fleet, Policy
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.server import Installed, ServerReading, Shown, Tensor
 from fleethub.model.secret import SecretRef
+from fleethub.model.serving import Backend, Gpu, Model, Proxy
 
 GIB = 1 << 30
 URL = "http://gpu:11434"

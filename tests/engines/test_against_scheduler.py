@@ -20,8 +20,9 @@ from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
 from fleethub.engines.ollama.server import OllamaServer
 from fleethub.model.capacity import AdmissionCheck, Fit, Placed, Sure
-from fleethub.model.facts import Facts, MeasuredLoad, ServerReading
-from fleethub.model.fleet import Model
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import MeasuredLoad, ServerReading
+from fleethub.model.serving import Model
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, Scheduler, Settings, Truth, true_size
 from tests.engines.support import GIB, installed

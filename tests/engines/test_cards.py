@@ -8,8 +8,8 @@ import pytest
 
 from fleethub.engines.cards import Cards, cards_of
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import GpuReading, GpuSlice, GpuState
-from fleethub.model.fleet import Backend, Gpu
+from fleethub.model.readings.gpu import GpuReading, GpuSlice, GpuState
+from fleethub.model.serving import Backend, Gpu
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets
 from tests.engines.support import GIB, facts, fleet, model, node

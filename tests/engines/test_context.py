@@ -9,8 +9,10 @@ import pytest
 from fleethub.engines.ollama.context import effective_context
 from fleethub.engines.ollama.load import SINGLE_SLOT, load
 from fleethub.engines.ollama.server import server_of
-from fleethub.model.facts import Deployment, GpuReading, GpuState, ProxyReading, ServerReading
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.gpu import GpuReading, GpuState
+from fleethub.model.readings.proxy import Deployment, ProxyReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.sizing.architecture import architecture_of_params
 from fleethub.testing.catalog import GEMMA3_27B, QWEN3_32B
 from tests.engines.support import GIB, URL, facts, fleet, installed, model, node

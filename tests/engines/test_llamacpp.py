@@ -15,7 +15,9 @@ from fleethub.clients.machine import Frame, command_lines
 from fleethub.engines.llamacpp.server import _line
 from fleethub.engines.llamacpp.settings import ALL, OF_MODEL, LlamaCppSettings, by_command_line, by_environment, pairs
 from fleethub.model.capacity import Fit, Placed
-from fleethub.model.facts import CommandLine, Facts, GpuReading, GpuState, Installed, ModelFile, ServerReading
+from fleethub.model.facts import Facts
+from fleethub.model.readings.gpu import CommandLine, GpuReading, GpuState
+from fleethub.model.readings.server import Installed, ModelFile, ServerReading
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.report import report
 from fleethub.testing.llamacpp import LlamaCpp as StandIn

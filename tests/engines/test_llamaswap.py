@@ -14,7 +14,8 @@ from fleethub.clients.llamaswap import LlamaSwap, LlamaSwapError, read_file
 from fleethub.clients.matrix import MatrixError, expanded
 from fleethub.engines.llamaswap.residency import evictions, resident_sets
 from fleethub.model.capacity import AdmissionVerdict, Fit
-from fleethub.model.facts import Facts, ModelFile, ServerReading, SwapFile
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import ModelFile, ServerReading, SwapFile
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.planned import PlannedSet, planned_sets
 from fleethub.placement.report import report

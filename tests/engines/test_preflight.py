@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.engines.ollama.preflight import MIB, SURCHARGE, batch_of, lowered, preflight
-from fleethub.model.facts import Shown
+from fleethub.model.readings.server import Shown
 from fleethub.sizing.architecture import architecture_of
 
 

@@ -11,7 +11,7 @@ from fleethub.engines.ollama.load import load as load_of
 from fleethub.engines.ollama.names import canonical, is_cloud
 from fleethub.engines.ollama.server import server_of
 from fleethub.model.capacity import Fit, by_runner
-from fleethub.model.facts import Installed, ServerReading, Shown
+from fleethub.model.readings.server import Installed, ServerReading, Shown
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets

@@ -15,7 +15,9 @@ from fleethub.engines.ollama.scheduler import scheduler_of
 from fleethub.engines.ollama.server import OllamaServer, server_of
 from fleethub.engines.ollama.settings import read
 from fleethub.model.capacity import Fit, Placed
-from fleethub.model.facts import Deployment, Facts, Installed, ProxyReading, ServerReading
+from fleethub.model.facts import Facts
+from fleethub.model.readings.proxy import Deployment, ProxyReading
+from fleethub.model.readings.server import Installed, ServerReading
 from fleethub.sizing.devices import capability
 from fleethub.testing.catalog import GPT_OSS_20B, QWEN3_32B, QWEN35_9B
 from tests.engines.support import GIB, URL, facts, fleet, installed, load, model, node, server

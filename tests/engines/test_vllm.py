@@ -18,7 +18,8 @@ from fleethub.engines.vllm.settings import VllmSettings
 from fleethub.engines.vllm.share import GRAPHS, RUNTIME, share, working
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import Facts, Installed, ModelFile, ServerReading
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import Installed, ModelFile, ServerReading
 from fleethub.nodetypes.endpoints import endpoints
 from fleethub.placement.ask import Question, ask, rank
 from fleethub.placement.report import report

@@ -7,21 +7,22 @@ from pathlib import Path
 import pytest
 
 from fleethub.fleetspec import load
-from fleethub.model import fleet as model
+from fleethub.model.consuming import Hop
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import SecretRef
 
 EXAMPLE = Path(__file__).parent / "example"
 
 
 def hop(name, backend=None, endpoint=None):
-    return model.Hop(model=name, backend=backend, endpoint=endpoint)
+    return Hop(model=name, backend=backend, endpoint=endpoint)
 
 
 def test_the_designs_example(snapshot):
     loaded = load(EXAMPLE)
     assert loaded.findings == ()
     fleet = loaded.fleet
-    assert isinstance(fleet, model.Fleet)
+    assert isinstance(fleet, Fleet)
     assert fleet.root == str(EXAMPLE.resolve())
     assert loaded.files == (EXAMPLE.resolve() / "fleet.toml",)
     assert load(EXAMPLE / "fleet.toml") == loaded

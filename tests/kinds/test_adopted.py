@@ -16,10 +16,10 @@ from fleethub.kinds.key.letting_go import put_back
 from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import MISSING, Action, Orders, Phase, Plan
+from fleethub.model.readings.proxy import KeyRow, Team
 from fleethub.operations.spec import remembering
 from fleethub.operations.targets import orders_notes, orders_of
 from fleethub.planning import make_plan

@@ -15,8 +15,8 @@ from fleethub.lockfile.reduce import _raise
 from fleethub.model import keycall
 from fleethub.model.address import Address, key
 from fleethub.model.attributes import plain
-from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import Team
 from fleethub.model.routing import fallbacks_of
 from fleethub.planning.judge import drift
 from tests.fleets import Spec, fleet

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fleethub.kinds.key.actions import KeyRelease
-from fleethub.model.facts import KeyRow
 from fleethub.model.plan import Orders, Plan
+from fleethub.model.readings.proxy import KeyRow
 from fleethub.planning import make_plan
 from tests.fleets import Spec
 from tests.kinds.test_adopted import SPEC, Estate, adopted, row

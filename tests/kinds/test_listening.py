@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fleethub.model.facts import HostReading
 from fleethub.model.plan import Plan
+from fleethub.model.readings.host import HostReading
 from fleethub.planning import make_plan, sources
 from tests.fleets import fleet
 from tests.world import SEAL, World, apply, facts, plan, settled, wanted

@@ -13,9 +13,12 @@ import pytest
 from fleethub.kinds.model.actions import ModelDelete, ModelPull, ModelWarm
 from fleethub.kinds.model.attributes import ModelAttrs
 from fleethub.kinds.values import Dependents
-from fleethub.model.facts import Deployment, Facts, GpuReading, Installed, Reading, ServerReading
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.observation import Absent, Source, Unknown
 from fleethub.model.plan import MISSING, Action, Plan
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.proxy import Deployment
+from fleethub.model.readings.server import Installed, ServerReading
 from tests.fleets import Spec, direct, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
 from tests.world import World, apply, facts, plan, wanted

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleethub.kinds.route.actions import RouteDelete, RoutePut
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
 from fleethub.kinds.values import Dependents
-from fleethub.model.facts import Deployment
+from fleethub.model.readings.proxy import Deployment
 from tests.fleets import fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
 from tests.world import World, apply, facts, plan, settled, wanted

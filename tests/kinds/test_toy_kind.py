@@ -17,9 +17,9 @@ from fleethub.kinds.interface import Kind
 from fleethub.kinds.values import Work
 from fleethub.lockfile.text import load
 from fleethub.model.address import PARTS, Address
-from fleethub.model.facts import HostReading
 from fleethub.model.observation import Absent, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Phase, Step
+from fleethub.model.readings.host import HostReading
 from tests.fleets import fleet
 from tests.support import Place
 

@@ -20,9 +20,9 @@ from fleethub.kinds.node.delivery import begun, needs_restart
 from fleethub.kinds.node.projection import Unwritable
 from fleethub.kinds.node.restoring import restored
 from fleethub.lockfile.text import dump
-from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.observation import Pending, Source, Unknown
 from fleethub.model.plan import MISSING, Action
+from fleethub.model.readings.host import FileReading, HostReading
 from fleethub.model.secret import Blob
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import item, phases, steps

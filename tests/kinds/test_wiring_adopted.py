@@ -19,10 +19,10 @@ from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
-from fleethub.model.facts import KeyRow
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Unknown
 from fleethub.model.plan import Action, Orders
+from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Text
 from fleethub.nodetypes.found import FoundWay
 from fleethub.operations.spec import remembering

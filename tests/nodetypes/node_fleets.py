@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.engines.ollama.settings import OllamaSettings
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.finding import SourceLocation
-from fleethub.model.fleet import Backend, Fleet, Hop, Key, Model, Node, Proxy
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import SecretRef
+from fleethub.model.serving import Backend, Key, Model, Proxy
 
 TELEGRAM = SecretRef(("file:secrets/telegram",))
 MASTER = SecretRef(("env:LITELLM_MASTER_KEY",))

@@ -8,8 +8,8 @@ import pytest
 from node_fleets import changed, fleet
 
 from fleethub import nodetypes
+from fleethub.model.consuming import Hop
 from fleethub.model.finding import Severity
-from fleethub.model.fleet import Hop
 from fleethub.nodetypes.openclaw import checks
 from fleethub.nodetypes.openclaw.config import merge
 

@@ -9,7 +9,7 @@ import pytest
 from node_fleets import NODES, changed, fleet
 
 from fleethub import nodetypes
-from fleethub.model.fleet import Hop
+from fleethub.model.consuming import Hop
 from fleethub.model.secret import Derived, Text
 from fleethub.nodetypes import paths
 from fleethub.nodetypes.openclaw import guide

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fleethub import nodetypes
-from fleethub.model.facts import HostReading
 from fleethub.model.finding import Severity
+from fleethub.model.readings.host import HostReading
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, deployment, direct, fleet
 from tests.proxies import chat

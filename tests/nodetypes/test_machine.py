@@ -6,7 +6,7 @@ import pytest
 from node_fleets import NODES, changed
 
 from fleethub import nodetypes
-from fleethub.model.facts import Container, HostReading
+from fleethub.model.readings.host import Container, HostReading
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
 HOST = {"target": "ssh://ops@volta/srv/openclaw/volta"}

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from fleethub.clients.http import Http
 from fleethub.clients.resolver import SecretResolver
 from fleethub.engines.ollama.settings import OllamaSettings
-from fleethub.model.facts import GpuReading, Installed, MeasuredLoad, Resident, ServerReading, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import Installed, MeasuredLoad, Resident, ServerReading, Shown, Tensor
+from fleethub.model.serving import Backend
 from fleethub.observing import cache as room
 from fleethub.observing import measured_loads, observe
 from fleethub.observing.cache import Cache

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.engines.ollama.settings import OllamaSettings
-from fleethub.model.facts import Facts, Installed, Resident, ServerReading, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Policy, Proxy
+from fleethub.model.consuming import Hop, Node
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet, Policy
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.server import Installed, Resident, ServerReading, Shown, Tensor
 from fleethub.model.secret import SecretRef
+from fleethub.model.serving import Backend, Gpu, Model, Proxy
 from fleethub.testing.catalog import ALL
 
 GIB = 1 << 30

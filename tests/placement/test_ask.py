@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Answer, Fit, Sure
-from fleethub.model.facts import Facts, MeasuredLoad, Resident
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
+from fleethub.model.readings.server import MeasuredLoad, Resident
 from fleethub.placement.ask import AskError, Question, ask, held, query_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report

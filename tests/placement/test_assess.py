@@ -8,11 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.capacity import Fit, PlannedModel
-from fleethub.model.facts import Deployment, Facts, ProxyReading, ServerReading
+from fleethub.model.consuming import Hop
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Severity
-from fleethub.model.fleet import Fleet, Hop, Key, Model
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Why
+from fleethub.model.readings.proxy import Deployment, ProxyReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Key, Model
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.planned import planned_sets
 from fleethub.testing.catalog import QWEN3_32B

@@ -20,7 +20,8 @@ from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.preflight import SURCHARGE, preflight
 from fleethub.engines.ollama.server import OllamaServer, server_of
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed
-from fleethub.model.facts import Facts, ServerReading, Shown
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import ServerReading, Shown
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.testing.catalog import QWEN3_32B
 from fleethub.testing.ollama import COMPUTE, OVERHEAD, Scheduler, Truth

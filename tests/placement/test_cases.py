@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fleethub.model.capacity import AdmissionVerdict, Fit
-from fleethub.model.facts import ServerReading
-from fleethub.model.fleet import Model
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Model
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets
 from fleethub.testing.catalog import GPT_OSS_20B, QWEN3_CODER_30B

@@ -9,19 +9,13 @@ import pytest
 
 from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
-from fleethub.model.facts import (
-    Facts,
-    GpuProcess,
-    GpuReading,
-    GpuState,
-    Installed,
-    Reading,
-    Resident,
-    ServerReading,
-)
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Backend, Fleet, Gpu
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.gpu import GpuProcess, GpuReading, GpuState
+from fleethub.model.readings.server import Installed, Resident, ServerReading
+from fleethub.model.serving import Backend, Gpu
 from fleethub.placement.live import live_findings
 
 GIB, MIB = 1 << 30, 1 << 20

@@ -9,7 +9,8 @@ import pytest
 
 from fleethub.engines.vllm.server import VllmServer
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import CommandLine, Facts, GpuProcess, GpuReading, GpuState
+from fleethub.model.facts import Facts
+from fleethub.model.readings.gpu import CommandLine, GpuProcess, GpuReading, GpuState
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.live import live_findings
 from fleethub.placement.machines import keys_of, on_machine

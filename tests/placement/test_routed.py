@@ -10,8 +10,10 @@ import pytest
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.kinds.route.findings import alias_findings
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import Deployment, Facts, KeyRow, ProxyReading, ServerReading
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import Deployment, KeyRow, ProxyReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.routing import aliases_of, fallbacks_of, instead, rows_of
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.assess import Assessment, assess

@@ -10,8 +10,9 @@ from fleethub.clients.hfconfig import shown_of
 from fleethub.clients.llamaswap import read_file
 from fleethub.engines.llamaswap.residency import resident_sets
 from fleethub.model.capacity import Estimate, Fit, Row, Sure
-from fleethub.model.facts import Facts, ModelFile, ServerReading, SwapFile
+from fleethub.model.facts import Facts
 from fleethub.model.measuring import Checked, ServerSettings
+from fleethub.model.readings.server import ModelFile, ServerReading, SwapFile
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.score import buffers, score
 from fleethub.placement.settings import settings_for

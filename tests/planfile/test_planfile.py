@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub import __version__
-from fleethub.model.facts import ServerReading
 from fleethub.model.plan import Plan
+from fleethub.model.readings.server import ServerReading
 from fleethub.planfile.compare import differences
 from fleethub.planfile.document import Asked, Made, SavedPlan, saved
 from fleethub.planfile.text import PlanFileError, dump, is_plan, load

@@ -21,8 +21,9 @@ from fleethub.clients.modelshape import read
 from fleethub.engines.llamacpp.load import load
 from fleethub.engines.llamacpp.server import LlamaCppServer
 from fleethub.engines.llamacpp.settings import LlamaCppSettings
-from fleethub.model.facts import Facts, ModelFile
-from fleethub.model.fleet import Model
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import ModelFile
+from fleethub.model.serving import Model
 from fleethub.testing.llamacpp import LlamaCpp as StandIn
 
 pytestmark = pytest.mark.real

@@ -14,8 +14,8 @@ from node_fleets import NODES, changed, fleet, node
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from fleethub import nodetypes
+from fleethub.model.consuming import Hop
 from fleethub.model.finding import Severity
-from fleethub.model.fleet import Hop
 from fleethub.model.secret import Derived, SecretRef
 from fleethub.rendering import load_schemas, load_templates, render
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.model.capacity import Sure
-from fleethub.model.facts import Shown
+from fleethub.model.readings.server import Shown
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.sizing.compute import FITTED, MIB, Fitted, compute
 from fleethub.sizing.devices import multiprocessors

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.capacity import Sure
-from fleethub.model.facts import MeasuredLoad, Shown, Tensor
+from fleethub.model.readings.server import MeasuredLoad, Shown, Tensor
 from fleethub.sizing.architecture import (
     ModelArchitecture,
     architecture_of,

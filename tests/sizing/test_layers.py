@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleethub.model.capacity import Sure
-from fleethub.model.facts import Shown, Tensor
+from fleethub.model.readings.server import Shown, Tensor
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, why_unknown
 from fleethub.sizing.estimate import estimate, kv_bytes
 from fleethub.sizing.kv import state_bytes

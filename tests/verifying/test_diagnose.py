@@ -8,7 +8,7 @@ import pytest
 
 from fleethub.model.address import Address
 from fleethub.model.endpoint import Call, Failure, Reply
-from fleethub.model.facts import Deployment, KeyRow, ProxyReading
+from fleethub.model.readings.proxy import Deployment, KeyRow, ProxyReading
 from fleethub.verifying import diagnose
 from fleethub.verifying.scope import KeyContext
 from fleethub.verifying.text import _TEXTS, Diagnosis, findings

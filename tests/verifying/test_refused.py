@@ -9,8 +9,8 @@ import pytest
 
 from fleethub.model.address import key, node
 from fleethub.model.endpoint import Failure, Reply
-from fleethub.model.facts import Deployment, KeyRow, ProxyReading, Team
 from fleethub.model.finding import Finding
+from fleethub.model.readings.proxy import Deployment, KeyRow, ProxyReading, Team
 from fleethub.verifying.refused import Gate, RefusedQuery, RefusedResult, State, gates
 from fleethub.verifying.view import refused_text
 from fleethub.views.style import Style

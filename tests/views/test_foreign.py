@@ -16,9 +16,9 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
 from fleethub.model.capacity import Held
+from fleethub.model.consuming import Hop
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Hop
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Applied, Locked, Lockfile, Seen, Source, Unknown
 from fleethub.model.plan import Drift, Plan

@@ -19,9 +19,10 @@ from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.restoring import restored
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.actions import Do
-from fleethub.model.facts import Deployment, Installed, KeyRow, Resident, ServerReading
 from fleethub.model.observation import Source
 from fleethub.model.plan import Step
+from fleethub.model.readings.proxy import Deployment, KeyRow
+from fleethub.model.readings.server import Installed, Resident, ServerReading
 from fleethub.model.secret import Derived, Kept
 from tests.world.values import SEAL, Node, Process, Proxy, World, mark_of_row
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fleethub.model.facts import Facts, HostReading, KeyRow, ProxyReading, Reading
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.observation import Lockfile, Unknown
+from fleethub.model.readings.host import HostReading
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from tests.world.fold import NOW
 from tests.world.strategies import NODES
 

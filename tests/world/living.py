@@ -9,8 +9,10 @@ from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.compare import parse_mark
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.node.attributes import NodeAttrs
-from fleethub.model.facts import Facts, HostReading, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.observation import AnyLocked, Lockfile, Source
+from fleethub.model.readings.host import HostReading
+from fleethub.model.readings.proxy import ProxyReading
 from tests.fleets import Spec
 from tests.world.planning import wanted
 from tests.world.values import SEAL, World, mark_of_row

@@ -13,9 +13,10 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.key import floors
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, GitReading, HostReading, Reading, SinkReading
+from fleethub.model.facts import Facts, Reading
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
 from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Part, Plan
+from fleethub.model.readings.host import GitReading, HostReading, SinkReading
 from fleethub.planning import again, make_plan, sources
 from fleethub.planning.guards import before_any_request
 from tests.fleets import Spec

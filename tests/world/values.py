@@ -9,8 +9,10 @@ from typing import Any
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.compare import parse_mark
-from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, ProxyReading, ServerReading
 from fleethub.model.observation import Lockfile, Mark
+from fleethub.model.readings.host import FileReading, HostReading
+from fleethub.model.readings.proxy import Deployment, KeyRow, ProxyReading
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.secret import Blob
 from tests.fleets import NOWHERE, Spec
 from tests.support import SEED

@@ -16,7 +16,7 @@ from fleethub import folders
 from fleethub.clients.host.inside import KEPT, OWN
 from fleethub.clients.host.reading import APPLIED, COMPOSE, LISTENER, MARK, Once, listening, marked
 from fleethub.clients.process import LARGEST
-from fleethub.model.facts import FileReading, HostReading
+from fleethub.model.readings.host import FileReading, HostReading
 from fleethub.model.secret import Blob
 
 UNDER_WAY = ("lock", "next")

@@ -11,7 +11,7 @@ from typing import Any
 
 from fleethub.clients.answer import FOREIGN
 from fleethub.clients.host.bundle import HostError
-from fleethub.model.facts import Container, FileReading, HostReading
+from fleethub.model.readings.host import Container, FileReading, HostReading
 from fleethub.model.secret import Blob
 
 MARK = ".fleethub/mark.json"

@@ -21,7 +21,7 @@ from fleethub.clients.host.reading import Once, reading
 from fleethub.clients.requests_log import noted
 from fleethub.clients.shell import Local, Output, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import HostReading
+from fleethub.model.readings.host import HostReading
 from fleethub.model.secret import Blob
 from fleethub.model.text import heard, named, plural, tame
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from fleethub.engines.interface import SpecKey
     from fleethub.engines.llamacpp.server import LlamaCppServer
     from fleethub.model.capacity import Placed
-    from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
-    from fleethub.model.fleet import Backend, EngineSettings, Fleet
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.readings.gpu import GpuProcess, GpuReading
+    from fleethub.model.readings.server import ServerReading
+    from fleethub.model.serving import Backend, EngineSettings
 
 
 class LlamaCppEngine(Engine):

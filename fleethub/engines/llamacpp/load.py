@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fleethub.engines.known import architecture_told, why_untold
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Model
+from fleethub.model.serving import Model
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.sizing.devices import in_one_memory
 from fleethub.sizing.estimate import Run, estimate, per_gpu

@@ -21,9 +21,12 @@ from fleethub.engines.llamacpp.settings import (
 )
 from fleethub.model.capacity import AdmissionVerdict, Estimate, Held, Placed, Row, Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import LLAMA_SERVER, CommandLine, Facts, GpuReading, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import LLAMA_SERVER, CommandLine, GpuReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend, Model
 from fleethub.sizing.devices import MEMORY, heaviest, runtime_of
 
 KV_TYPES = ("q8_0", "q4_0")

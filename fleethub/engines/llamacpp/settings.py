@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from fleethub.engines.interface import SpecKey
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import EngineSettings
+from fleethub.model.serving import EngineSettings
 from fleethub.sizing.quant import KV_BYTES
 
 MIB = 1 << 20

@@ -10,8 +10,8 @@ from fleethub.engines.interface import Arrangement, Server
 from fleethub.engines.llamaswap.server import LlamaSwapServer
 from fleethub.model.capacity import Placed, by_runner, largest
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import SwapFile, SwapGroup
-from fleethub.model.fleet import Backend
+from fleethub.model.readings.server import SwapFile, SwapGroup
+from fleethub.model.serving import Backend
 
 STAY, TURNS, ALONE = "planned-stay", "planned-in-turn", "planned-alone"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import SwapFile, SwapGroup
+from fleethub.model.readings.server import SwapFile, SwapGroup
 
 #: Models beyond which not every set of them is looked at: all together are taken, which is the careful sum.
 MANY = 12

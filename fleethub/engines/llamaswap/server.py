@@ -13,9 +13,12 @@ from fleethub.engines.llamaswap.residency import evictions, resident_sets
 from fleethub.engines.llamaswap.settings import declared
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, by_runner, largest, worst
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuReading, ServerReading, SwapFile
-from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import ServerReading, SwapFile
+from fleethub.model.serving import Backend
 from fleethub.sizing.devices import MEMORY
 
 NOTHING = SwapFile({}, {}, (), None)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from fleethub.engines.interface import SpecKey
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import EngineSettings
 from fleethub.model.observation import Source
+from fleethub.model.serving import EngineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from fleethub.engines.ollama.flash import flash
 from fleethub.engines.ollama.server import KV_TYPES, MAX_LOADED, OllamaServer
 from fleethub.engines.ollama.settings import SETTINGS
 from fleethub.model.capacity import Placed, by_runner
-from fleethub.model.fleet import Backend
+from fleethub.model.serving import Backend
 from fleethub.model.text import plural
 
 VARIABLES = {setting.field: setting.variable for setting in SETTINGS}

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.names import canonical
 from fleethub.engines.ollama.scheduler import number_of
-from fleethub.model.facts import Deployment, Facts, Installed, Shown
-from fleethub.model.fleet import Model
+from fleethub.model.facts import Facts
+from fleethub.model.readings.proxy import Deployment
+from fleethub.model.readings.server import Installed, Shown
 from fleethub.model.routing import leads_to, rows_of
+from fleethub.model.serving import Model
 
 if TYPE_CHECKING:
     from fleethub.engines.ollama.server import OllamaServer

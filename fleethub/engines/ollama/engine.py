@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from fleethub.engines.interface import Arrangement, Server
     from fleethub.engines.ollama.server import OllamaServer
     from fleethub.model.capacity import Placed
-    from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+    from fleethub.model.facts import Facts, Reading
     from fleethub.model.finding import Finding
-    from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+    from fleethub.model.fleet import Fleet
     from fleethub.model.observation import Unknown
+    from fleethub.model.readings.gpu import GpuProcess, GpuReading
+    from fleethub.model.readings.server import MeasuredLoad, ServerReading
+    from fleethub.model.serving import Backend, EngineSettings, Model
 
 
 class OllamaEngine(Engine):

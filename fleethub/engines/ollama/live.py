@@ -8,9 +8,10 @@ from fleethub.engines.ollama.names import canonical
 from fleethub.engines.ollama.settings import SETTINGS, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed, Sure
-from fleethub.model.facts import GpuProcess, GpuReading, Resident, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend
+from fleethub.model.readings.gpu import GpuProcess, GpuReading
+from fleethub.model.readings.server import Resident, ServerReading
+from fleethub.model.serving import Backend
 from fleethub.model.text import GIB, gib
 
 

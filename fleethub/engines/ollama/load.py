@@ -13,8 +13,9 @@ from fleethub.engines.ollama.rules import Rules, weigh
 from fleethub.engines.ollama.runner import options_of, remote_of, runner_of
 from fleethub.engines.ollama.scheduler import SchedulerVersion, number_of
 from fleethub.model.capacity import Estimate, Held, Placed, Row, Sure
-from fleethub.model.facts import Facts, Installed, MeasuredLoad, Shown
-from fleethub.model.fleet import Model
+from fleethub.model.facts import Facts
+from fleethub.model.readings.server import Installed, MeasuredLoad, Shown
+from fleethub.model.serving import Model
 from fleethub.model.text import gib, plural
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params, why_unknown
 from fleethub.sizing.devices import in_one_memory

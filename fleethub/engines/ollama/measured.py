@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from fleethub.engines.ollama.settings import declared
-from fleethub.model.facts import GpuReading, MeasuredLoad, Reading, ServerReading
-from fleethub.model.fleet import Backend
+from fleethub.model.facts import Reading
 from fleethub.model.observation import Unknown
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import MeasuredLoad, ServerReading
+from fleethub.model.serving import Backend
 
 #: Versions (from, below) whose ``/api/ps`` tells what was allocated; others tell their own estimate, or are not known.
 MEASURES = (((0, 13), (0, 25)), ((0, 30), (10_000, 0)))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from fleethub.engines.ollama.names import CLOUD, canonical, is_cloud
 from fleethub.model.capacity import AdmissionCheck, Placed, by_runner, largest
-from fleethub.model.facts import Installed, Shown
+from fleethub.model.readings.server import Installed, Shown
 
 #: A Modelfile's parameters that belong to the process, beside num_ctx.
 RUNNER = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")

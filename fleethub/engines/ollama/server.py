@@ -16,9 +16,13 @@ from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
 from fleethub.engines.ollama.settings import SETTINGS, OllamaSettings, declared, read
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuReading, ProxyReading, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.proxy import ProxyReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend, Model
 from fleethub.sizing.devices import heaviest, runtime_of
 
 #: A setting's field in the spec -> here.

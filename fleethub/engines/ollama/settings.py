@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from fleethub.engines.interface import SpecKey
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import EngineSettings
+from fleethub.model.serving import EngineSettings
 
 MIB = 1 << 20
 TRUE = ("1", "t", "true")

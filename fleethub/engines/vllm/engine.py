@@ -13,8 +13,11 @@ from fleethub.model.finding import Finding
 if TYPE_CHECKING:
     from fleethub.engines.vllm.server import VllmServer
     from fleethub.model.capacity import Placed
-    from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
-    from fleethub.model.fleet import Backend, Fleet
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.readings.gpu import GpuProcess, GpuReading
+    from fleethub.model.readings.server import ServerReading
+    from fleethub.model.serving import Backend
 
 
 class VllmEngine(Engine):

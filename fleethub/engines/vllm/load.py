@@ -11,7 +11,7 @@ from fleethub.engines.vllm.settings import DTYPES, KV_BYTES, QUANTS
 from fleethub.engines.vllm.share import share, working
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Model
+from fleethub.model.serving import Model
 from fleethub.model.text import gib
 from fleethub.sizing.architecture import ModelArchitecture
 

@@ -14,9 +14,12 @@ from fleethub.engines.vllm.load import quant_of, taken
 from fleethub.engines.vllm.settings import KV_BYTES, UTILIZATION, VllmSettings, declared
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuReading, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend, Model
 
 #: What a question's word for a cache type is here; of half a byte there is none.
 TYPES = {"f16": "auto", "q8_0": "fp8", "q4_0": "fp8"}

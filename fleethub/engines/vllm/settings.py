@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from fleethub.engines.interface import SpecKey
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import EngineSettings
+from fleethub.model.serving import EngineSettings
 
 #: ``--gpu-memory-utilization`` when nobody says it: 0.92 in vLLM's source of 2026 (0.27.1), 0.9 in that of 2025.
 UTILIZATION = 0.92

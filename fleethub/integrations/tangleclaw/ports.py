@@ -18,9 +18,9 @@ from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.integrations.tangleclaw.log import Log
 from fleethub.integrations.tangleclaw.result import StepOutcome
 from fleethub.integrations.tangleclaw.shapes import PortLease, Project
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
-from fleethub.model.fleet import Node
 from fleethub.model.text import same_name
 
 HERE = "localhost"

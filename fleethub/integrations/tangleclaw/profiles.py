@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fleethub.fleetspec import load
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.nodetypes.tangleclaw.kind import HOME, NAME
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fleethub import nodetypes
 from fleethub.fleetspec import load
 from fleethub.integrations.tangleclaw.client import TangleClaw
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 
 
 def notes(client: TangleClaw, root: Path) -> Iterable[str]:

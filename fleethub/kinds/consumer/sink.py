@@ -18,11 +18,11 @@ from fleethub.kinds.node.attributes import NodeAttrs, NodeLocked, NodeResource, 
 from fleethub.kinds.values import Inputs, ObserveContext
 from fleethub.model.address import Address, successor
 from fleethub.model.attributes import plain
-from fleethub.model.facts import SinkReading
+from fleethub.model.consuming import Sink
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Sink
 from fleethub.model.observation import Absent, Pending, Seen, Source, Unknown
 from fleethub.model.plan import FieldChange
+from fleethub.model.readings.host import SinkReading
 from fleethub.model.secret import Slot, Text
 from fleethub.nodetypes.sink.words import filled
 

@@ -10,7 +10,8 @@ from fleethub.kinds.key.marks import is_moment
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.values import Acceptance
 from fleethub.model.attributes import plain
-from fleethub.model.fleet import LIMITS, Fleet, Key
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import LIMITS, Key
 
 #: LiteLLM's names of limits -> the spec's.
 OURS = {theirs: ours for ours, theirs in LIMITS.items()}

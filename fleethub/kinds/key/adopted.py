@@ -11,10 +11,11 @@ from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, Holder
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import Facts, KeyRow, ProxyReading, Team
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Locked
+from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
 from fleethub.model.text import table_name
 
 if TYPE_CHECKING:

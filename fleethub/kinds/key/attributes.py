@@ -13,10 +13,10 @@ from typing import Any
 from fleethub.kinds.values import ResourceState
 from fleethub.model.attributes import STRICT
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import KeyRow, Team
-from fleethub.model.fleet import Proxy
 from fleethub.model.observation import Locked, Resource, Seen
+from fleethub.model.readings.proxy import KeyRow, Team
 from fleethub.model.secret import Derived, Kept
+from fleethub.model.serving import Proxy
 from fleethub.model.text import heard, moment
 
 

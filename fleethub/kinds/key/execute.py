@@ -15,7 +15,7 @@ from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.key.proving.execute import prove
-from fleethub.model.facts import KeyRow
+from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Derived, Kept, Secret
 from fleethub.model.text import table_name
 

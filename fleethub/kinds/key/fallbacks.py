@@ -10,9 +10,11 @@ from packaging.version import InvalidVersion, Version
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Key
+from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import ProxyReading
+from fleethub.model.serving import Key
 from fleethub.model.text import table_name
 
 #: general_settings.enforce_fallback_model_access is true by default from here on; no setting tells it.

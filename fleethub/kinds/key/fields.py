@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.kinds.key.attributes import BY_MODEL, tags
-from fleethub.model.facts import KeyRow
+from fleethub.model.readings.proxy import KeyRow
 
 #: Units of a lifetime in seconds.
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

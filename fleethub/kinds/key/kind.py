@@ -13,10 +13,10 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyMaterial, KeyTelemetry
 from fleethub.kinds.proxies import OnProxy
 from fleethub.model.address import key as key_address
 from fleethub.model.attributes import plain
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, birth
 from fleethub.model.plan import MISSING, FieldChange
+from fleethub.model.readings.proxy import ProxyReading
 from fleethub.model.secret import Derived, Kept
 from fleethub.model.text import span
 

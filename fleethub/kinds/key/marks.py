@@ -11,9 +11,9 @@ from fleethub.kinds.compare import parse_mark
 from fleethub.kinds.key.attributes import KeyAttrs, KeyResource, interim
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import AnyLocked, Locked, Lockfile, Mark, birth
 from fleethub.model.plan import Action
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from fleethub.model.secret import Derived, Fingerprinter, Kept
 
 

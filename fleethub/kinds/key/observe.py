@@ -22,8 +22,8 @@ from fleethub.kinds.key.older import derived, serving
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Absent, Locked, Seen, Unknown
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 
 
 def observe(

@@ -12,9 +12,9 @@ from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model import keycall
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Locked
 from fleethub.model.plan import Phase, Step
+from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Derived, Kept
 
 

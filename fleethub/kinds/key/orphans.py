@@ -10,11 +10,11 @@ from fleethub.kinds.key.marks import marks
 from fleethub.kinds.proxies import lost, proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Mark
 from fleethub.model.plan import Phase, Step
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 
 
 def orphans(items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:

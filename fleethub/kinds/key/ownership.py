@@ -8,10 +8,10 @@ from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyAttrs, K
 from fleethub.kinds.key.marks import values_of
 from fleethub.kinds.key.revoked import brought_back
 from fleethub.model.address import Address
-from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Absent, Lockfile
 from fleethub.model.plan import Action
+from fleethub.model.readings.proxy import Team
 from fleethub.model.text import table_name
 
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"

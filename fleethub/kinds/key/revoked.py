@@ -9,9 +9,9 @@ from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, values_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, AnyResource, Locked, Pending, birth
+from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from fleethub.model.secret import Fingerprinter, Kept
 
 

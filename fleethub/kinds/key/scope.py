@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fleethub.model.address import Address, route
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.consuming import Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import shared
 
 

@@ -12,9 +12,10 @@ from fleethub.kinds.key.scope import route_need, scopes
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import key as key_address
-from fleethub.model.fleet import Key, Node
+from fleethub.model.consuming import Node
 from fleethub.model.observation import Resource
 from fleethub.model.secret import Derived, Kept
+from fleethub.model.serving import Key
 
 #: Seconds that whoever uses a key and is no node has to take a new value, unless the spec says otherwise.
 GRACE = 7 * 86400.0

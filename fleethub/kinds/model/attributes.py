@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleethub.kinds.values import ResourceState
 from fleethub.model.attributes import STRICT
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Backend
+from fleethub.model.serving import Backend
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, Mod
 from fleethub.kinds.model.observe import KEPT, installed
 from fleethub.model.address import Address
 from fleethub.model.event import Progress
-from fleethub.model.facts import Installed, Resident
 from fleethub.model.observation import Source
+from fleethub.model.readings.server import Installed, Resident
 from fleethub.model.text import gib
 
 EVERY = 1.0  # seconds between two words on how far a pull is

@@ -11,10 +11,10 @@ from fleethub.kinds.interface import Kind
 from fleethub.kinds.model.attributes import ModelAttrs, ModelMaterial, ModelTelemetry
 from fleethub.kinds.proxies import under
 from fleethub.kinds.values import Work
-from fleethub.model.facts import ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Absent, Resource, Seen
 from fleethub.model.plan import MISSING, Blocker, FieldChange, Phase, Step, Why
+from fleethub.model.readings.server import ServerReading
 from fleethub.model.text import gib
 
 if TYPE_CHECKING:

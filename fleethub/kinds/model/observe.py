@@ -10,9 +10,12 @@ from fleethub.kinds.model.wanted import addresses_of, wanted
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, GpuReading, Installed, ProxyReading, ServerReading
-from fleethub.model.fleet import Backend
+from fleethub.model.facts import Facts
 from fleethub.model.observation import Absent, Locked, Resource, Seen, Source, Unknown
+from fleethub.model.readings.gpu import GpuReading
+from fleethub.model.readings.proxy import ProxyReading
+from fleethub.model.readings.server import Installed, ServerReading
+from fleethub.model.serving import Backend
 from fleethub.model.text import gib
 from fleethub.model.trust import origin_of
 

@@ -8,8 +8,10 @@ from fleethub.engines.known import weights_told
 from fleethub.engines.registry import engine_of
 from fleethub.model.address import Address
 from fleethub.model.address import model as model_address
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Backend, Fleet, Model, Node
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import Backend, Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from fleethub.formats import json5
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.describe import drifted
 from fleethub.kinds.values import Acceptance
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.consuming import Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Text
 from fleethub.nodetypes.projection import at, branches
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from fleethub.kinds.values import RenderedFile, ResourceState
 from fleethub.model.attributes import STRICT
+from fleethub.model.consuming import Node
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Node
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.plan import FieldChange
 from fleethub.model.secret import Blob

@@ -11,7 +11,7 @@ from fleethub.kinds.compare import in_use
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeState, files_of, is_wired
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.actions import Query
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.model.observation import Pending
 from fleethub.model.plan import Blocker, Why
 from fleethub.model.secret import Blob

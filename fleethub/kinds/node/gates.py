@@ -6,10 +6,11 @@ from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import by_hand, outrun, rewires, waits_for_hand
 from fleethub.kinds.node.staged import left_files
-from fleethub.model.facts import Facts, HostReading
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Blocker, Why
+from fleethub.model.readings.host import HostReading
 
 
 def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:

@@ -13,10 +13,11 @@ from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, Unwritable
 from fleethub.model.address import Address, successor
 from fleethub.model.address import key as key_address
-from fleethub.model.facts import Facts, GitReading, HostReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.readings.host import GitReading, HostReading
 from fleethub.model.secret import Text
 from fleethub.nodetypes.interface import SECRET
 

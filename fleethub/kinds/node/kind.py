@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeSeen, NodeState
     from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
     from fleethub.model.address import Address
+    from fleethub.model.consuming import Node
     from fleethub.model.facts import Facts
-    from fleethub.model.fleet import Fleet, Node, Policy
+    from fleethub.model.fleet import Fleet, Policy
     from fleethub.model.fleet_status import FleetStatus
     from fleethub.model.observation import Absent, AnyLocked, Found, Lockfile, Needs, Pending, System, Unknown
     from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from fleethub.kinds.node.attributes import NodeLocked, NodeResource
 from fleethub.kinds.node.delivery import telling
-from fleethub.model.facts import Facts, HostReading
+from fleethub.model.facts import Facts
 from fleethub.model.observation import Source
+from fleethub.model.readings.host import HostReading
 
 PORT, WAITS = "port:", "waits:"
 

@@ -7,8 +7,8 @@ from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import foreign_paths, own_files
 from fleethub.kinds.node.ignored import withheld
+from fleethub.model.consuming import Node
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Node
 from fleethub.model.observation import Lockfile, Unknown
 
 

@@ -24,9 +24,9 @@ from fleethub.kinds.node.ignored import left_alone
 from fleethub.kinds.node.projection import Unreadable, found
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.plan import FieldChange
+from fleethub.model.readings.host import FileReading, HostReading
 from fleethub.model.secret import Blob, Fingerprinter
 
 

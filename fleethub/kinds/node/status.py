@@ -8,7 +8,7 @@ from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeSeen, NodeTelemetry
 from fleethub.kinds.values import StatusInputs, seen_as
 from fleethub.model.address import CALLERS, Address
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.model.fleet_status import FileStatus, NodeStatus
 from fleethub.model.observation import AnyLocked
 from fleethub.model.plan import Action, Change

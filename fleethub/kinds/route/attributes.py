@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleethub.kinds.values import ResourceState
 from fleethub.model.attributes import STRICT
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Proxy
+from fleethub.model.serving import Proxy
 
 
 @dataclass(frozen=True, slots=True)

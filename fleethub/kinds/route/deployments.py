@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from fleethub.engines.registry import engine_behind, engine_of
 from fleethub.kinds.codec import parse
 from fleethub.kinds.route.attributes import DeploymentAttrs
-from fleethub.model.facts import Deployment
-from fleethub.model.fleet import Fleet, Model
+from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import Deployment
+from fleethub.model.serving import Model
 
 
 def wanted_deployments(fleet: Fleet, model: Model) -> tuple[DeploymentAttrs, ...]:

@@ -8,10 +8,12 @@ from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.address import route as route_address
 from fleethub.model.attributes import plain
-from fleethub.model.facts import Deployment, Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Model, Proxy
+from fleethub.model.fleet import Fleet
+from fleethub.model.readings.proxy import Deployment, ProxyReading
 from fleethub.model.routing import leads_to, origin, rows_of
+from fleethub.model.serving import Model, Proxy
 
 
 def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:

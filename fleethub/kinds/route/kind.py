@@ -15,10 +15,10 @@ from fleethub.kinds.proxies import OnProxy
 from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteTelemetry
 from fleethub.kinds.values import Work
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Absent, Resource, Seen, Unknown
 from fleethub.model.plan import Phase, Step
+from fleethub.model.readings.proxy import ProxyReading
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
 ROUTE_TIMEOUT = 90.0

@@ -10,11 +10,11 @@ from fleethub.kinds.route.actions import RouteDelete
 from fleethub.kinds.route.attributes import RouteState
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Mark
 from fleethub.model.plan import Phase, Step
+from fleethub.model.readings.proxy import ProxyReading
 
 
 def orphans(items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> list[Finding]:

@@ -11,7 +11,8 @@ from fleethub.nodetypes.base import Unasked
 from fleethub.nodetypes.interface import SECRET, FileType, Format
 
 if TYPE_CHECKING:
-    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.consuming import Node
+    from fleethub.model.fleet import Fleet
     from fleethub.model.secret import Text
     from fleethub.nodetypes.endpoints import ModelEndpoint
     from fleethub.nodetypes.projection import Path, Projection

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.consuming import Node
+from fleethub.model.fleet import Fleet
 from fleethub.nodetypes.endpoints import endpoints
 from fleethub.nodetypes.openclaw import names
 from fleethub.nodetypes.openclaw.checks import ConfigFinding

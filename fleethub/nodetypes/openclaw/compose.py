@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.nodetypes.openclaw.names import PORT, climb, folder, project
 
 #: Where the folder of ``openclaw.json`` is mounted in the container.

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from fleethub.formats import strict
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.nodetypes.endpoints import BARE
 from fleethub.nodetypes.openclaw.names import PORT, TUNNELS
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 from fleethub.nodetypes.openclaw import json5
 
 HOT = "hot reload"

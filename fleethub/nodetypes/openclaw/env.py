@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.consuming import Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Derived
 from fleethub.nodetypes.endpoints import key_slot
 from fleethub.nodetypes.openclaw.names import READONLY, target_folder

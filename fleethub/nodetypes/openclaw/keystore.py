@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from fleethub.model.actions import Query
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.consuming import Node
+from fleethub.model.fleet import Fleet
 from fleethub.nodetypes.compose import argv
 from fleethub.nodetypes.endpoints import key_slot
 from fleethub.nodetypes.interface import FileType

@@ -16,8 +16,9 @@ from fleethub.nodetypes.openclaw.table import TABLE
 
 if TYPE_CHECKING:
     from fleethub.model.actions import Query, SetCheck
-    from fleethub.model.facts import HostReading
-    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.consuming import Node
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.readings.host import HostReading
     from fleethub.nodetypes.endpoints import ModelEndpoint
     from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
     from fleethub.nodetypes.interface import FileType

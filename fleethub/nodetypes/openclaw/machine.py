@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from fleethub.model.actions import SetCheck
-from fleethub.model.facts import HostReading
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
+from fleethub.model.readings.host import HostReading
 from fleethub.nodetypes.compose import argv
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.compose import CONFIG_HOME

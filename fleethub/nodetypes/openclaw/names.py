@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from fleethub.model.fleet import Node
+from fleethub.model.consuming import Node
 
 #: Where a gateway listens: on its host, and always in its container.
 PORT = 18789

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.model.fleet import Fleet, Node, WiredProvider
+from fleethub.model.consuming import Node, WiredProvider
+from fleethub.model.fleet import Fleet
 from fleethub.model.secret import Derived, Text
 from fleethub.nodetypes.endpoints import made_anew
 from fleethub.nodetypes.openclaw import checks, json5, names, published

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet, Hop, Node
+from fleethub.model.fleet import Fleet
 from fleethub.nodetypes.endpoints import BARE, ModelEndpoint, endpoints
 
 PROVIDER = "fleethub-"

@@ -15,7 +15,8 @@ from fleethub.nodetypes.interface import FileType, SpecTable
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.consuming import Node
+    from fleethub.model.fleet import Fleet
     from fleethub.model.secret import Text
     from fleethub.nodetypes.endpoints import ModelEndpoint
     from fleethub.nodetypes.projection import Projection

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel, by_runner, largest
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet, Model
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import Model
 from fleethub.placement.assess import asked_directly
 from fleethub.placement.machines import OnMachine, doubted, on_machine
 from fleethub.placement.moves.problem import Layout, Problem

@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from fleethub.engines.registry import engine_of, lacks
-from fleethub.model.facts import Facts, ServerReading
-from fleethub.model.fleet import Backend, Fleet, Model, is_named
+from fleethub.model.block import is_named
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.placing import Copy
+from fleethub.model.readings.server import ServerReading
+from fleethub.model.serving import Backend, Model
 from fleethub.placement.planned import Roles, roles_of
 from fleethub.placement.routed import installed_as
 

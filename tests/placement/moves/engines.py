@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from fleethub.engines.llamacpp.settings import LlamaCppSettings
 from fleethub.engines.llamaswap.settings import LlamaSwapSettings
 from fleethub.engines.vllm.settings import VllmSettings
-from fleethub.model.facts import Facts, Installed, ServerReading, SwapFile, SwapGroup
-from fleethub.model.fleet import Backend, EngineSettings, Fleet
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
+from fleethub.model.readings.server import Installed, ServerReading, SwapFile, SwapGroup
+from fleethub.model.serving import Backend, EngineSettings
 from tests.placement.asking import GIB, backend, fleet, model
 
 CARDS = ((48,), (24,), (80,), (24, 24), ())

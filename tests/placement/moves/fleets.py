@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from fleethub.model.consuming import Hop
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Backend, Fleet, Hop
+from fleethub.model.fleet import Fleet
+from fleethub.model.serving import Backend
 from tests.placement.asking import GIB, backend, facts, fleet, model
 
 TAGS = ("qwen3:32b", "gpt-oss:20b", "llama3.1:8b")

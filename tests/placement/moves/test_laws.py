@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from fleethub.model.block import is_named
 from fleethub.model.capacity import Fit
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Fleet, is_named
+from fleethub.model.fleet import Fleet
 from fleethub.model.placing import Placing
 from fleethub.placement.moves.judged import Judge, grade_of
 from fleethub.placement.moves.problem import Problem

@@ -9,9 +9,12 @@ from dataclasses import replace
 import pytest
 
 from fleethub.engines.vllm.settings import VllmSettings
-from fleethub.model.facts import Facts, Installed, ServerReading
-from fleethub.model.fleet import Fleet, Hop, Key, Model
+from fleethub.model.consuming import Hop
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
 from fleethub.model.placing import Placing, Standing
+from fleethub.model.readings.server import Installed, ServerReading
+from fleethub.model.serving import Key, Model
 from fleethub.placement.moves import formulation
 from fleethub.placement.moves.propose import propose
 from tests.placement.asking import GIB, backend, facts, fleet, model
