@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from io import StringIO
 
 from dotenv.parser import Binding, parse_stream
+
+from fleethub.formats.edits import CUT, Edit
 
 _LINE = re.compile(
     r"""(?P<head>\s*(?:export[^\S\r\n]+)?)(?P<name>[^=\#\s]+)(?P<equals>[^\S\r\n]*=[^\S\r\n]*)
@@ -15,29 +18,35 @@ _LINE = re.compile(
 _BOM = "\ufeff"
 
 
-def put(text: str, name: str, value: str) -> str:
-    """The text with a variable set; ``value`` as it is to stand behind ``=``. The last line that sets it is the one
-    that counts, and the one that is changed; where none does, one more comes at the end.
+def edit(text: str, edits: Iterable[Edit]) -> str:
+    """The text with a variable set at each path, its name alone, to what is to stand behind ``=``; or without the lines
+    that set it (``CUT``), where the empty lines before them stay. The last line that sets a variable is the one that
+    counts, and the one that is changed; where none does, one more comes at the end.
     """
     bindings = _bindings(text)
-    for number in reversed(range(len(bindings))):
-        if bindings[number][0] == name and (match := _LINE.fullmatch(bindings[number][1])):
-            gap = " " if match["tail"].startswith("#") else ""  # of an empty value it stands before the value
-            line = f"{match['head']}{match['name']}{match['equals'].rstrip()}{value}{gap}{match['tail']}"
-            lines = [one for _, one in bindings]
-            return _joined(text, [*lines[:number], line, *lines[number + 1 :]])
+    lines = [line for _, line in bindings]
+    numbers: dict[str | None, list[int]] = {}
+    for number, (name, _) in enumerate(bindings):
+        numbers.setdefault(name, []).append(number)
     newline = "\r\n" if "\r\n" in text else "\n"
-    gap = "" if not text.removeprefix(_BOM) or text.endswith(("\n", "\r")) else newline
-    return f"{text}{gap}{name}={value}{newline}"
-
-
-def cut(text: str, name: str) -> str:
-    """The text without the lines that set a variable; the empty lines before them stay."""
-    kept = []
-    for key, line in _bindings(text):
-        match = re.match(r"(?:[^\S\r\n]*(?:\r\n|\n|\r))*", line) if key == name else None
-        kept.append(line if match is None else match[0])
-    return _joined(text, kept)
+    for (name,), value in edits:
+        if value is CUT:
+            for number in numbers.pop(name, ()):
+                match = re.match(r"(?:[^\S\r\n]*(?:\r\n|\n|\r))*", lines[number])
+                lines[number] = match[0] if match else ""
+            continue
+        for number in reversed(numbers.get(name, ())):
+            if match := _LINE.fullmatch(lines[number]):
+                gap = " " if match["tail"].startswith("#") else ""  # of an empty value it stands before the value
+                head = f"{match['head']}{match['name']}{match['equals'].rstrip()}"
+                lines[number] = f"{head}{value}{gap}{match['tail']}"
+                break
+        else:
+            numbers.setdefault(name, []).append(len(lines))
+            lines.append(f"{name}={value}{newline}")
+    old, new = "".join(lines[: len(bindings)]), "".join(lines[len(bindings) :])
+    gap = newline if new and old and not old.endswith(("\n", "\r")) else ""
+    return f"{_BOM if text.startswith(_BOM) else ''}{old}{gap}{new}"
 
 
 def _bindings(text: str) -> list[tuple[str | None, str]]:
@@ -50,7 +59,3 @@ def _name(binding: Binding) -> str | None:
         return binding.key
     match = re.match(r"\s*(?:export\s+)?([^=#\s]+)\s*=", binding.original.string)
     return match[1] if match else None
-
-
-def _joined(text: str, lines: list[str]) -> str:
-    return (_BOM if text.startswith(_BOM) else "") + "".join(lines)

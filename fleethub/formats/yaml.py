@@ -1,4 +1,4 @@
-"""Reads YAML, and changes one value of it with every other byte kept: comments, order, quotes, line ends.
+"""Reads YAML, and changes single values of it with every other byte kept: comments, order, quotes, line ends.
 
 A value's path is the keys that lead to it; in a list of tables the name of one. PyYAML's tree says where each value
 begins and ends (ruamel.yaml's round trip writes the whole file anew, and with it the white space of others). Who
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from fleethub.formats.json5 import NotEditable, Path, nested
-from fleethub.formats.named import entry_of
-from fleethub.formats.yaml_tree import chomping, end_of, entries, hidden, is_block, nodes_to, root_of, value_of
+from fleethub.formats.edits import Edit, NotEditable, Path, Splice, edited, named_entry
+from fleethub.formats.yaml_tree import chomping, end_of, entries, hidden, is_block, last, nodes_to, root_of, value_of
 
 STEP = 2
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
@@ -48,57 +47,83 @@ def obstacle(data: bytes, paths: Iterable[Path]) -> str:
         return "it is not UTF-8"
 
 
-def put(text: str, path: Path, value: Any) -> str:
-    """The text with ``value`` at a path; tables, and the entry of a list, are made where there are none.
-
-    Raises NotEditable where something else than a table or list is on the way.
+def edit(text: str, edits: Iterable[Edit]) -> str:
+    """The text with a value at each path, or without what is there (``CUT``), and a comment in its own lines; tables,
+    and the entry of a list, are made where there are none. Raises NotEditable where something else than a table or list
+    is on the way.
     """
-    way, newline = nodes_to(text, path), "\r\n" if "\r\n" in text else "\n"
-    node, depth = way[-1], len(way) - 1
-    if depth == len(path):
-        start, end = node.start_mark.index, end_of(text, node)
+    return edited(text, edits, _Tree)
+
+
+class _Tree:
+    """Where the values stand."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self._root = text, root_of(text)
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+
+    def listed(self, place: Node) -> bool:
+        """By its brackets or dashes."""
+        return isinstance(place, SequenceNode)
+
+    def way(self, path: Path) -> list[Node]:
+        """Of entries of one name the first."""
+        return nodes_to(self._root, self.text, path)
+
+    def replaced(self, way: list[Node], path: Path, value: Any) -> list[Splice]:
+        """In lines where it was in lines, without quotes where it had none."""
+        text, node = self.text, way[-1]
+        start, end = int(node.start_mark.index), end_of(text, node)
         said = _json(value)
         bare = isinstance(node, ScalarNode) and node.style is None  # without quotes, and so it stays
         if bare and isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
             said = value
         if is_block(node) and _has_lines(value) and isinstance(value, dict) == isinstance(node, MappingNode):
-            said = _lines(value, node.start_mark.column, newline)
-        elif is_block(node) and depth:  # a list may begin where its key does, and nothing else may
+            said = _lines(value, node.start_mark.column, self._newline)
+        elif is_block(node) and path:  # a list may begin where its key does, and nothing else may
             said = " " * (way[-2].start_mark.column + STEP - node.start_mark.column) + said
         gap = " " if start == end and text[start - 1 : start] not in ("", " ", "\n") else ""
-        return text[:start] + gap + said + text[end:]
-    made = nested(path[depth + 1 :], value)
-    if isinstance(node, SequenceNode):
-        if not isinstance(made, dict):
-            raise NotEditable(f"{'.'.join(path)} is an entry of a list, and would be no table")
-        return _appended(text, way, [entry_of(path[depth], made)], newline)
-    if not isinstance(node, MappingNode) and (depth or node.value):
-        raise NotEditable(f"{'.'.join(path[:depth]) or 'the whole'} is neither a table nor a list")
-    return _appended(text, way, {path[depth]: made}, newline)
+        return [Splice(start, end, gap + said, len(path))]
 
+    def added(self, way: list[Node], path: Path, entries: list[tuple[str, Any]]) -> list[Splice]:
+        """In the style of those that are there."""
+        node = way[-1]
+        if isinstance(node, SequenceNode):
+            listed = [named_entry(path, name, made) for name, made in entries]
+            return [_appended(self.text, way, listed, self._newline)]
+        if not isinstance(node, MappingNode) and (path or node.value):
+            raise NotEditable(f"{'.'.join(path) or 'the whole'} is neither a table nor a list")
+        return [_appended(self.text, way, dict(entries), self._newline)]
 
-def cut(text: str, path: Path) -> str:
-    """The text without what is at a path, with a comment in its own lines; as it is where nothing is there."""
-    way = nodes_to(text, path[:-1])
-    above = way[-1]
-    found = [n for n, (name, _, _) in enumerate(entries(above)) if name == path[-1]]
-    if len(way) < len(path) or not found:
-        return text
-    number, spans = found[-1], [(_start(text, above, key, one), end_of(text, one)) for _, key, one in entries(above)]
-    start, end = spans[number]
-    if not is_block(above):
-        if number + 1 < len(spans):
-            end = spans[number + 1][0]
-        elif number:
-            start = spans[number - 1][1]
-        return text[:start] + text[end:]
-    line, after = _line(text, start), _after(text, end)
-    if text[line:start].strip(" "):
-        raise NotEditable(f"{'.'.join(path)} does not begin its line")
-    if len(spans) > 1 or len(way) == 1:
-        return text[:line] + text[after:]
-    colon = _colon(text, way[-2], above)
-    return f"{text[:colon]} {'{}' if isinstance(above, MappingNode) else '[]'}{text[colon:line]}{text[after:]}"
+    def taken(self, way: list[Node], path: Path, names: list[str]) -> list[Splice]:
+        """Of entries of one name the last."""
+        text, above, inner = self.text, way[-1], entries(way[-1])
+        gone = {found[-1] for name in names if (found := [n for n, one in enumerate(inner) if one[0] == name])}
+        spans = {n: (_start(text, above, inner[n][1], inner[n][2]), end_of(text, inner[n][2])) for n in gone}
+        if not is_block(above):
+            return [Splice(*span, "", len(path)) for span in self._between_brackets(above, gone)]
+        made = []
+        for number, (start, end) in sorted(spans.items()):
+            line = _line(text, start)
+            if text[line:start].strip(" "):
+                raise NotEditable(f"{'.'.join((*path, inner[number][0] or ''))} does not begin its line")
+            made.append(Splice(line, _after(text, end), "", len(path)))
+        if made and len(gone) == len(inner) and path:
+            colon = _colon(text, way[-2], above)
+            made.append(Splice(colon, colon, f" {'{}' if isinstance(above, MappingNode) else '[]'}", len(path)))
+        return made
+
+    def _between_brackets(self, above: Node, gone: set[int]) -> Iterator[tuple[int, int]]:
+        """From where to where what goes stands, each with a comma."""
+        inner = [((key or one).start_mark.index, end_of(self.text, one)) for _, key, one in entries(above)]
+        stays = max(set(range(len(inner))) - gone, default=len(inner))
+        for number in sorted(gone):
+            if number > stays:
+                yield inner[number - 1][1], inner[number][1]
+            elif number + 1 < len(inner):
+                yield inner[number][0], inner[number + 1][0]
+            else:
+                yield inner[number]
 
 
 def _start(text: str, above: Node, key: Node | None, one: Node) -> int:
@@ -131,31 +156,32 @@ def _colon(text: str, above: Node, node: Node) -> int:
     return text.index(":", key.end_mark.index) + 1
 
 
-def _appended(text: str, way: list[Node], entry: Any, newline: str) -> str:
-    """The text with one more entry at the end of a table or list, in the style of those that are there."""
-    node, above = way[-1], way[-2] if len(way) > 1 else None
+def _appended(text: str, way: list[Node], made: Any, newline: str) -> Splice:
+    """More entries at the end of a table or list, in the style of those that are there."""
+    node, above, depth = way[-1], way[-2] if len(way) > 1 else None, len(way) - 1
     start, end = int(node.start_mark.index), end_of(text, node)
     if is_block(node) or isinstance(node, ScalarNode):
         column = int(node.start_mark.column)
         at = _after(text, end) if is_block(node) else len(text)
-        said = " " * column + _lines(entry, column, newline)
+        said = " " * column + _lines(made, column, newline)
         if _fresh_line(text, at):
-            return f"{text[:at]}{said}{newline}{text[at:]}"
+            return Splice(at, at, f"{said}{newline}", depth)
         if chomping(text, way[0]) in ("clip", "+"):
             raise NotEditable("its last line is one of a text and has no line end, which belongs to the text: write it")
-        return f"{text}{newline}{said}"
+        return Splice(at, at, f"{newline}{said}", depth)
     if not text[start + 1 : end - 1].strip() and (above is None or is_block(above)):
         column = 0 if above is None else int(above.start_mark.column) + STEP
         stop = _after(text, end)
         stop -= len(text[end:stop]) - len(text[end:stop].rstrip("\r\n"))
-        head = text[:start].rstrip(" ") + text[end:stop]  # a comment stays with the key
-        gap = "" if _fresh_line(head, len(head)) else newline
-        return head + gap + " " * column + _lines(entry, column, newline) + text[stop:]
-    said = _json(entry)[1:-1]
+        start -= len(text[:start]) - len(text[:start].rstrip(" "))
+        gap = "" if end == stop and _fresh_line(text, start) else newline
+        # a comment stays with the key
+        return Splice(start, stop, text[end:stop] + gap + " " * column + _lines(made, column, newline), depth)
+    said = _json(made)[1:-1]
     if not node.value:
-        return text[: start + 1] + said + text[start + 1 :]
-    at = end_of(text, entries(node)[-1][2])
-    return f"{text[:at]}, {said}{text[at:]}"
+        return Splice(start + 1, start + 1, said, depth)
+    at = end_of(text, last(node))
+    return Splice(at, at, f", {said}", depth)
 
 
 def _fresh_line(text: str, at: int) -> bool:

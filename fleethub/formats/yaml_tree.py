@@ -12,10 +12,10 @@ from yaml import AliasEvent, MappingNode, Mark, Node, SafeLoader, ScalarNode, Se
 from yaml.composer import ComposerError
 from yaml.constructor import SafeConstructor
 
-from fleethub.formats.json5 import NotEditable, Path
+from fleethub.formats.edits import NotEditable, Path
 from fleethub.formats.named import name_of
 
-LARGEST = 128 * 1024  # characters; PyYAML takes half a second for them, and each change reads it anew
+LARGEST = 128 * 1024  # characters; PyYAML takes half a second for them, and a change reads it a few times
 TAG = "tag:yaml.org,2002:"
 ALIAS = "alias"
 LONGEST = 400  # characters of a number; Python writes no more than 4300 digits
@@ -126,19 +126,33 @@ def entries(node: Node) -> list[tuple[str | None, Node | None, Node]]:
     if isinstance(node, MappingNode):
         return [(key.value, key, one) for key, one in node.value]
     if isinstance(node, SequenceNode):
-        return [(name_of(value_of(one)), None, one) for one in node.value]
+        if not hasattr(node, "named"):
+            node.named = [(_name_of(one), None, one) for one in node.value]
+        named: list[tuple[str | None, Node | None, Node]] = node.named
+        return named
     return []
 
 
-def nodes_to(text: str, path: Path) -> list[Node]:
-    """The nodes on the way to a path, as far as it is there, from the root on. Raises NotEditable."""
-    root = root_of(text)
+def _name_of(node: Node) -> str | None:
+    """As ``name_of`` says of its value, without making that."""
+    pairs = node.value if isinstance(node, MappingNode) else ()
+    return name_of({key.value: _scalar(one)[0] for key, one in pairs if isinstance(one, ScalarNode)})
+
+
+def last(node: Node) -> Node:
+    """The value that is written last in a table or list."""
+    found: Node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
+    return found
+
+
+def nodes_to(root: Node | None, text: str, path: Path) -> list[Node]:
+    """The nodes on the way to a path, as far as it is there, from the root on."""
     way = [_empty(text) if root is None else root]
     for key in path:
-        found = [one for name, _, one in entries(way[-1]) if name == key]
-        if not found:
+        found = next((one for name, _, one in entries(way[-1]) if name == key), None)
+        if found is None:
             break
-        way.append(found[0])
+        way.append(found)
     return way
 
 
@@ -155,7 +169,7 @@ def is_block(node: Node) -> bool:
 def end_of(text: str, node: Node) -> int:
     """Where what a node says ends: of a block the marks end behind the comments and empty lines that follow it."""
     if is_block(node):
-        return end_of(text, entries(node)[-1][2])
+        return end_of(text, last(node))
     start, end = int(node.start_mark.index), int(node.end_mark.index)
     if not (chomped := chomping(text, node)):
         return end
@@ -166,7 +180,7 @@ def end_of(text: str, node: Node) -> int:
 def chomping(text: str, node: Node) -> str:
     """How a text in lines of its own, or what is last in a node, ends: ``+``, ``-`` or ``clip``; empty: it is none."""
     while is_block(node):
-        node = entries(node)[-1][2]
+        node = last(node)
     if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
         return ""
     head = text[node.start_mark.index : node.end_mark.index].splitlines()[0].partition("#")[0]

@@ -73,10 +73,14 @@ def branches(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def at(value: Any, path: Path) -> Any:
     """The value at a path; raises KeyError where nothing is."""
     for key in path:
-        table = value if isinstance(value, dict) else _first_by_name(value)
-        if key not in table:
+        if isinstance(value, list):
+            value = next((one for one in value if name_of(one) == key), None)
+            found = value is not None
+        else:
+            found = isinstance(value, dict) and key in value
+            value = value[key] if found else None
+        if not found:
             raise KeyError(key)
-        value = table[key]
     return value
 
 
@@ -115,8 +119,3 @@ def _by_name(value: Any) -> dict[str, Any]:
         return {}
     found = {name: one for one in value if (name := name_of(one)) is not None}
     return found if len(found) == len(value) else {}
-
-
-def _first_by_name(value: Any) -> dict[str, Any]:
-    listed = value if isinstance(value, list) else []
-    return {name: one for one in reversed(listed) if (name := name_of(one)) is not None}

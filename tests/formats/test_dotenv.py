@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv
+from tests.formats import single
 
 LINES = st.sampled_from(
     [
@@ -37,27 +38,27 @@ FILES = st.builds(
 
 @given(FILES, st.sampled_from("ABCDEFZ"))
 def test_one_variable_is_set_and_the_rest_stays(text: str, name: str) -> None:
-    after = dotenv.put(text, name, "'new'")
+    after = single.put(dotenv, text, (name,), "'new'")
     assert assignments(after) == {**assignments(text), name: "new"}
-    assert dotenv.put(after, name, "'new'") == after
+    assert single.put(dotenv, after, (name,), "'new'") == after
     kept = [line for line in text.splitlines() if not line.lstrip().removeprefix("export ").startswith(name)]
     assert [line for line in after.splitlines() if line in kept] == kept
 
 
 @given(FILES)
 def test_what_was_added_is_cut(text: str) -> None:
-    after = dotenv.cut(dotenv.put(text, "NEW", "'x'"), "NEW")
+    after = single.cut(dotenv, single.put(dotenv, text, ("NEW",), "'x'"), ("NEW",))
     assert after.rstrip("\r\n") == text.rstrip("\r\n")
-    assert "A" not in assignments(dotenv.cut(text, "A"))
+    assert "A" not in assignments(single.cut(dotenv, text, ("A",)))
 
 
 def test_a_comment_behind_a_value_stays() -> None:
-    assert dotenv.put("export A=1 # mine\n", "A", "'2'") == "export A='2' # mine\n"
-    assert dotenv.put("A= # mine\n", "A", "'2'") == "A='2' # mine\n"
+    assert single.put(dotenv, "export A=1 # mine\n", ("A",), "'2'") == "export A='2' # mine\n"
+    assert single.put(dotenv, "A= # mine\n", ("A",), "'2'") == "A='2' # mine\n"
 
 
 def test_a_value_of_many_spaces_takes_no_time() -> None:
     text = f"A=x{' x' * 5_000}{' ' * 4_000}y # mine\n"
     start = process_time()
-    assert dotenv.put(text, "A", "'2'") == "A='2' # mine\n"
+    assert single.put(dotenv, text, ("A",), "'2'") == "A='2' # mine\n"
     assert process_time() - start < 1

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.formats import json5
-from fleethub.formats.json5 import NotEditable
+from fleethub.formats.edits import NotEditable
+from tests.formats import single
 
 KEYS = st.sampled_from(["a", "b", "models", "it's", 'q"q', "x.y/z", "id"])
 SCALARS = st.sampled_from([None, True, 0, -1.5, "", "text // no comment", "{", "\u2028", "'", '"'])
@@ -67,45 +68,47 @@ def test_what_is_put_is_there_and_all_else_is_as_it_was(text: str, keys: list[st
     assert before is not None, text
     path = ("root", *keys)
     try:
-        after = json5.put(text, path, new)
+        after = single.put(json5, text, path, new)
     except NotEditable:
         with pytest.raises(AssertionError):
             put(before, path, new)
         return
     expected = put(before, path, new)
     assert json5.read(after.encode()) == expected
-    place, depth = json5._deepest(text, path)
-    left = text[: place.start] + text[place.end :] if depth == len(path) else text
+    way = json5._Tree(text).way(path)
+    left = text[: way[-1].start] + text[way[-1].end :] if len(way) > len(path) else text
     assert subsequence(left, after)
     if put(expected, path, new) == expected:  # else an entry of a list lost its id
-        assert json5.read(json5.put(after, path, new).encode()) == expected, "what is there is written again as it is"
+        assert json5.read(single.put(json5, after, path, new).encode()) == expected, (
+            "what is there is written again as it is"
+        )
 
 
 @given(texts().map(table), KEYS)
 def test_what_was_put_is_cut_and_the_rest_stays(text: str, key: str) -> None:
     before = json5.read(text.encode())
     assert before is not None
-    after = json5.cut(json5.put(text, ("fleethub-1",), {"a": [1]}), ("fleethub-1",))
+    after = single.cut(json5, single.put(json5, text, ("fleethub-1",), {"a": [1]}), ("fleethub-1",))
     assert json5.read(after.encode()) == before
     assert subsequence("".join(text.split()), "".join(after.split()))
-    gone = json5.cut(text, ("root",))
+    gone = single.cut(json5, text, ("root",))
     assert json5.read(gone.encode()) == {}
     inner = before["root"]
     if isinstance(inner, dict):
         expected = {name: one for name, one in inner.items() if name != key}
-        assert json5.read(json5.cut(text, ("root", key)).encode()) == {"root": expected}
+        assert json5.read(single.cut(json5, text, ("root", key)).encode()) == {"root": expected}
 
 
 def test_it_is_written_in_the_style_of_what_is_there() -> None:
     text = "{\n    // mine\n    a: 1, // one\n    models: {\n        x: 'y',\n    },\n}\n"
-    assert json5.put(text, ("models", "z"), {"k": 1}) == text.replace(
+    assert single.put(json5, text, ("models", "z"), {"k": 1}) == text.replace(
         "'y',\n", '\'y\',\n        "z": {\n          "k": 1\n        },\n'
     )
-    assert json5.put('{"a": 1}\n', ("b",), 2) == '{"a": 1, "b": 2}\n', "strict JSON stays strict JSON"
-    assert json5.cut('{\n  "a": 1,\n  "b": 2\n}\n', ("b",)) == '{\n  "a": 1\n}\n'
-    assert json5.put("{\r\n  a: 1\r\n}", ("b",), 2) == '{\r\n  a: 1,\r\n  "b": 2\r\n}'
+    assert single.put(json5, '{"a": 1}\n', ("b",), 2) == '{"a": 1, "b": 2}\n', "strict JSON stays strict JSON"
+    assert single.cut(json5, '{\n  "a": 1,\n  "b": 2\n}\n', ("b",)) == '{\n  "a": 1\n}\n'
+    assert single.put(json5, "{\r\n  a: 1\r\n}", ("b",), 2) == '{\r\n  a: 1,\r\n  "b": 2\r\n}'
     with pytest.raises(NotEditable):
-        json5.put('{"a": "text"}', ("a", "b"), 1)
+        single.put(json5, '{"a": "text"}', ("a", "b"), 1)
 
 
 def test_a_number_that_python_cannot_write_is_not_understood() -> None:

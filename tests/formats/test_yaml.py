@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.formats import yaml
-from fleethub.formats.json5 import NotEditable
+from fleethub.formats.edits import NotEditable
 from fleethub.formats.yaml_tree import LARGEST
 from fleethub.kinds.node.paths import without
+from tests.formats import single
 from tests.formats.test_json5 import subsequence
 
 KEYS = ("a", "b", "models", "it's", "x.y/z", "on", "7")
@@ -119,14 +120,14 @@ def test_what_is_put_is_there_and_all_else_is_as_it_was(text: str, path: list[st
     if before is None:
         return  # as a name that stands twice
     try:
-        after = yaml.put(text, tuple(path), new)
+        after = single.put(yaml, text, tuple(path), new)
     except NotEditable:
         with pytest.raises(AssertionError):
             put(before, tuple(path), new)
         return
     expected = put(before, tuple(path), new)
     assert plain(after) == said(expected), after
-    way = yaml.nodes_to(text, tuple(path))
+    way = yaml.nodes_to(yaml.root_of(text), text, tuple(path))
     start, end = way[-1].start_mark.index, yaml.end_of(text, way[-1])
     left = text[:start] + text[end:] if len(way) > len(path) else re.sub(r"[\[{] *[\]}]", "", text)
     assert subsequence("".join(left.split(" ")), after), after
@@ -138,7 +139,7 @@ def test_what_is_cut_is_gone_and_the_rest_stays(text: str, path: list[str]) -> N
     if before is None:
         return
     try:
-        after = yaml.cut(text, tuple(path))
+        after = single.cut(yaml, text, tuple(path))
     except NotEditable:
         assert len(path) > 1, "a whole line goes"
         return
@@ -154,11 +155,11 @@ def test_what_was_put_is_cut_and_leaves_no_trace(text: str) -> None:
     new = {"name": "f", "roles": ["x"], "more": {"k": 1}}
     for path in (("mine",), ("models", "f")):
         try:
-            made = yaml.put(text, path, new)
+            made = single.put(yaml, text, path, new)
         except NotEditable:
             continue
-        assert yaml.put(made, path, new) == made, "what is there is written again as it is"
-        back = yaml.cut(made, path)
+        assert single.put(yaml, made, path, new) == made, "what is there is written again as it is"
+        back = single.cut(yaml, made, path)
         there = yaml.read(text.encode())
         if path == ("mine",):
             assert back.rstrip() == text.rstrip(), "but for the end of the last line"
@@ -180,23 +181,25 @@ other: *k
 
 
 def test_it_is_written_in_the_style_of_what_is_there() -> None:
-    made = yaml.put(TEXT, ("models", "f"), {"name": "f", "roles": ["x"], "more": {"k": "no"}})
+    made = single.put(yaml, TEXT, ("models", "f"), {"name": "f", "roles": ["x"], "more": {"k": "no"}})
     block = '- name: "f"\n  roles: ["x"]\n  more:\n    k: "no"\n'
     assert made == TEXT.replace("other:", f"{block}other:")
-    assert yaml.cut(made, ("models", "f")) == TEXT
-    assert yaml.put(TEXT, ("models", "b", "roles"), ["edit"]) == TEXT.replace("[chat]", '["edit"]')
-    assert yaml.put(TEXT, ("models", "b", "k"), 1) == TEXT.replace("[chat]}", '[chat], "k": 1}')
-    assert yaml.put(TEXT, ("name",), "gpt/4.1") == TEXT.replace("Ours ", "gpt/4.1 "), "without quotes, as it was"
-    assert yaml.put(TEXT, ("name",), "no: one") == TEXT.replace("Ours ", '"no: one" ')
-    assert yaml.put("a: 'x'\r\nb: 1", ("c", "d"), 2) == "a: 'x'\r\nb: 1\r\nc:\r\n  d: 2"
-    made = yaml.put("models: []  # none\n", ("models", "f"), {"name": "f"})
+    assert single.cut(yaml, made, ("models", "f")) == TEXT
+    assert single.put(yaml, TEXT, ("models", "b", "roles"), ["edit"]) == TEXT.replace("[chat]", '["edit"]')
+    assert single.put(yaml, TEXT, ("models", "b", "k"), 1) == TEXT.replace("[chat]}", '[chat], "k": 1}')
+    assert single.put(yaml, TEXT, ("name",), "gpt/4.1") == TEXT.replace("Ours ", "gpt/4.1 "), (
+        "without quotes, as it was"
+    )
+    assert single.put(yaml, TEXT, ("name",), "no: one") == TEXT.replace("Ours ", '"no: one" ')
+    assert single.put(yaml, "a: 'x'\r\nb: 1", ("c", "d"), 2) == "a: 'x'\r\nb: 1\r\nc:\r\n  d: 2"
+    made = single.put(yaml, "models: []  # none\n", ("models", "f"), {"name": "f"})
     assert made == 'models:  # none\n  - name: "f"\n', "a comment stays with his key"
-    assert yaml.put("--- {} # c\n", ("a",), 1) == "--- # c\na: 1\n"
-    assert yaml.cut("models:\n  - name: f\n# foot\n", ("models", "f")) == "models: []\n# foot\n"
-    assert yaml.put("# only this\n", ("a",), 1) == "# only this\na: 1\n"
-    assert yaml.put("a: # c\n- x\nb: 1\n", ("a",), "y") == 'a: # c\n  "y"\nb: 1\n'
+    assert single.put(yaml, "--- {} # c\n", ("a",), 1) == "--- # c\na: 1\n"
+    assert single.cut(yaml, "models:\n  - name: f\n# foot\n", ("models", "f")) == "models: []\n# foot\n"
+    assert single.put(yaml, "# only this\n", ("a",), 1) == "# only this\na: 1\n"
+    assert single.put(yaml, "a: # c\n- x\nb: 1\n", ("a",), "y") == 'a: # c\n  "y"\nb: 1\n'
     with pytest.raises(NotEditable):
-        yaml.put("a: text\n", ("a", "b"), 1)
+        single.put(yaml, "a: text\n", ("a", "b"), 1)
 
 
 @pytest.mark.parametrize(
@@ -255,24 +258,24 @@ def test_a_number_as_a_key_is_no_name_and_aliases_stay_small() -> None:
 def test_it_goes_in_and_out_again_byte_for_byte(text: str) -> None:
     before, new = yaml.read(text.encode()), {"name": "f", "roles": ["x"]}
     assert before is not None
-    made = yaml.put(text, ("models", "f"), new)
+    made = single.put(yaml, text, ("models", "f"), new)
     assert plain(made) == said({**before, "models": [*before["models"], new]})
-    assert yaml.cut(made, ("models", "f")) == text
+    assert single.cut(yaml, made, ("models", "f")) == text
 
 
 def test_a_text_that_the_file_ends_in_needs_its_line_end() -> None:
     for text in ("rules:\n- |\n  be kind", "rules: >2+ # c\n   be"):
         with pytest.raises(NotEditable, match="has no line end"):
-            yaml.put(text, ("models", "f"), {"name": "f"})
+            single.put(yaml, text, ("models", "f"), {"name": "f"})
     text = "rules:\n- name: f\n- |-\n  be kind"
-    assert yaml.put(text, ("a",), 1) == text + "\na: 1"
+    assert single.put(yaml, text, ("a",), 1) == text + "\na: 1"
 
 
 @pytest.mark.parametrize("head", ["", "\ufeff", "# c\n", "---\n", "--- # c\n", "%YAML 1.2\n---\n"])
 def test_the_first_of_a_file_goes_in_and_out_again(head: str) -> None:
-    made = yaml.put(head, ("a",), 1)
+    made = single.put(yaml, head, ("a",), 1)
     assert made == f"{head}a: 1\n"
-    assert yaml.cut(made, ("a",)) == head
+    assert single.cut(yaml, made, ("a",)) == head
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_a_number_that_python_or_json_has_not_is_no_obstacle_but_where_it_is_own
     before = yaml.read(text.encode())
     assert before is not None
     assert before["a"].startswith("tag:yaml.org,2002:")
-    assert plain(yaml.put(text, ("b",), 1)) == said({**before, "b": 1})
+    assert plain(single.put(yaml, text, ("b",), 1)) == said({**before, "b": 1})
     assert not yaml.obstacle(text.encode(), [("b",)])
     assert "its a (line 2) " in yaml.obstacle(text.encode(), [("a",)])
 

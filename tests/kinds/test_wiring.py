@@ -99,7 +99,7 @@ def test_a_swap_changes_its_part_alone_and_what_is_no_longer_needed_goes() -> No
 def test_what_somebody_changed_of_its_part_is_named_and_no_value_shown() -> None:
     world = done(there(), SPEC)
     edited = text(world).replace('"fleethub-1/one"', '"mine/other"')
-    env = dotenv.put(text(world, ".env"), "FLEETHUB_KEY_MAIN", "canary-10")
+    env = dotenv.edit(text(world, ".env"), [(("FLEETHUB_KEY_MAIN",), "canary-10")])
     changed = world.at_file(HERE, "openclaw.json", edited.encode(), 0o600).at_file(HERE, ".env", env.encode(), 0o600)
     (drift,) = plan(changed, SPEC).drift
     assert [".".join(field.path) for field in drift.fields] == [

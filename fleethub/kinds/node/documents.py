@@ -1,4 +1,4 @@
-"""What reads a file that has tables in it, and changes it in one place, by its format."""
+"""What reads a file that has tables in it, and changes it in single places, by its format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from fleethub.formats import json5
+from fleethub.formats.edits import Edit
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path
 
@@ -19,11 +20,8 @@ class Document(Protocol):
     def obstacle(self, data: bytes, paths: Iterable[Path]) -> str:
         """Why the values at these paths cannot be told or changed; empty: they can."""
 
-    def put(self, text: str, path: Path, value: Any) -> str:
-        """The text with a value at a path; raises NotEditable."""
-
-    def cut(self, text: str, path: Path) -> str:
-        """The text without what is at a path; raises NotEditable."""
+    def edit(self, text: str, edits: Iterable[Edit]) -> str:
+        """The text with a value at each path, or without what is there (``CUT``); raises NotEditable."""
 
 
 def document(format: Format) -> Document:

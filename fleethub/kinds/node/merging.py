@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv
-from fleethub.formats.json5 import NotEditable
+from fleethub.formats.edits import CUT, NotEditable
 from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.paths import found_at, with_value, without
 from fleethub.kinds.node.projection import Unreadable, Unwritable, as_json, decoded, fresh, pointer, swept, there_in
@@ -46,12 +46,10 @@ def sample(format: Format, of: Projection) -> str:
 
 
 def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Mapping[Path, str]) -> bytes:
-    before, result = assignments(text), text
-    for (name,), value in change.items():
-        result = dotenv.put(result, name, f"'{value}'")
+    before = assignments(text)
     gone = [path for path in there if path not in of.values and path not in of.keep]
-    for (name,) in gone:
-        result = dotenv.cut(result, name)
+    puts = [(path, f"'{value}'") for path, value in change.items()]
+    result = dotenv.edit(text, [*puts, *((path, CUT) for path in gone)])
     expected = {**{n: v for n, v in before.items() if (n,) not in gone}, **{n: v for (n,), v in change.items()}}
     got = assignments(result)
     if lost := [
@@ -77,15 +75,15 @@ def _merged_tables(format: Format, of: Projection, text: str, change: Mapping[Pa
             if path[: len(above)] == above and found_at(before, above) is None:
                 puts.setdefault(above, made)
         puts[path] = value
-    expected, result = before, text
+    expected = before
+    for path in cuts:
+        expected = without(expected, path)
+    for path, value in puts.items():
+        expected = with_value(expected, path, value)
     try:
-        for path in cuts:
-            result, expected = editor.cut(result, path), without(expected, path)
-        for path, value in puts.items():
-            result, expected = editor.put(result, path, value), with_value(expected, path, value)
+        result = editor.edit(text, [*((path, CUT) for path in cuts), *puts.items()])
     except NotEditable as error:
-        if editor.read(result.encode()) is not None:
-            raise Unwritable(str(error)) from None
+        raise Unwritable(str(error)) from None
     if as_json(editor.read(result.encode())) != as_json(expected):
         raise Unwritable("it cannot be changed so that all else stays as it is")
     return result.encode()

@@ -1,4 +1,4 @@
-"""Values of a table at a path, as ``json5.put`` and ``json5.cut`` find them: in a list of tables by name."""
+"""Values of a table at a path, as the edits of ``formats`` find them: in a list of tables by name."""
 
 from __future__ import annotations
 

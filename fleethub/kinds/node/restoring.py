@@ -7,7 +7,7 @@ from typing import Any
 
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv
-from fleethub.formats.json5 import NotEditable
+from fleethub.formats.edits import CUT, NotEditable
 from fleethub.kinds.node.attributes import NodeLocked, files_of
 from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.found import ADDED, EVERY, LENT, read_found
@@ -137,10 +137,8 @@ def restored(found: Found, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def _env(found: Found, data: bytes, others: bytes) -> bytes:
     text = decoded(data)
     starts = tuple(start for at, texts in found.items() if at == EVERY for start in texts)
-    for name in assignments(text):
-        if name.startswith(starts) and starts and name.encode() not in others:
-            text = dotenv.cut(text, name)
-    return text.encode()
+    ours = [name for name in assignments(text) if starts and name.startswith(starts)]
+    return dotenv.edit(text, [((name,), CUT) for name in ours if name.encode() not in others]).encode()
 
 
 def _tables(format: Format, found: Found, data: bytes) -> bytes:
@@ -150,14 +148,14 @@ def _tables(format: Format, found: Found, data: bytes) -> bytes:
         why = editor.obstacle(data, ())
         raise Unwritable(f"its config is not understood, so what it called before is not put back: {why}")
     expected: Any = root
+    edits = [(path, CUT if value is None else value) for path, value in _puts(found, root)]
+    for path, value in edits:
+        expected = without(expected, path) if value is CUT else with_value(expected, path, value)
+    for path in _added(found, expected):
+        edits.append((path, CUT))
+        expected = without(expected, path)
     try:
-        for path, value in _puts(found, root):
-            if value is None:
-                text, expected = editor.cut(text, path), without(expected, path)
-            else:
-                text, expected = editor.put(text, path, value), with_value(expected, path, value)
-        for path in _added(found, expected):
-            text, expected = editor.cut(text, path), without(expected, path)
+        text = editor.edit(text, edits)
     except NotEditable as error:
         raise Unwritable(str(error)) from None
     if as_json(editor.read(text.encode())) != as_json(expected):
