@@ -84,7 +84,7 @@ def normal(text: str, root: Path, home: str = "") -> str:
 
 
 def _ssh(text: str) -> str:
-    if re.match(r"ssh://[^/@]*:[^/@]*@", text):
+    if re.match(r"ssh://[^/]*:[^/]*@", text):
         raise Refused(
             "has a password in it", "take it out: FleetHub logs in as ssh does, by key", "spec.literal-secret"
         )

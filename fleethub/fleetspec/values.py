@@ -20,7 +20,8 @@ from fleethub.model.secret import SecretRef
 FLEET_ID = "[a-z0-9]{16,40}"
 NAME = r"[a-z0-9][a-z0-9-]*"
 HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
-USER = r"[A-Za-z_][A-Za-z0-9._-]*"
+#: It may have an @ itself, as bastions and directories want it; the last one is what parts it from the host.
+USER = r"[A-Za-z_][A-Za-z0-9._+-]*(?:@[A-Za-z0-9._+-]+)*"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 STATE_URL = r"(?:s3|gs|az)://[a-z0-9][a-z0-9._-]{1,253}(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+/?"
 SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{13,}|fhseed1_[A-Za-z0-9_-]+|fhsk_[A-Za-z0-9_-]{13,})")

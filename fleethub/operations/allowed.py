@@ -14,6 +14,9 @@ from fleethub.model.consuming import Node
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 
+#: A pattern that says whom to log in as: up to its last @, the host, the path.
+_WHO = re.compile(r"(ssh://[^/]*@)([^/]*)(.*)", re.DOTALL)
+
 
 def target_finding(before: Fleet, node: Node, says_target: bool, api: bool) -> Finding | None:
     """Why a node may not lie where an edit puts it; ``before``: the fleet without the edit.
@@ -40,13 +43,19 @@ def target_finding(before: Fleet, node: Node, says_target: bool, api: bool) -> F
 
 
 def matches(target: str, pattern: str) -> bool:
-    """``*`` stands for anything within one part of a path, ``**`` for any parts; nothing else is special."""
-    parts = (".*" if part == "**" else "[^/]*" if part == "*" else re.escape(part) for part in _parts(pattern))
-    return re.fullmatch("".join(parts), target, re.DOTALL) is not None
+    """``*`` stands for anything within one part of a path, ``**`` for any parts; nothing else is special.
+
+    Whom a pattern logs in as is no one else: where it says so, what comes behind the ``@`` is the host's name alone.
+    """
+    who = _WHO.match(pattern)
+    before, host, path = who.groups() if who else ("", "", pattern)
+    said = _regex(before) + _regex(host, any_="[^/@]*", deep="[^/@]*(?:/.*)?") + _regex(path)
+    return re.fullmatch(said, target, re.DOTALL) is not None
 
 
-def _parts(pattern: str) -> Iterable[str]:
-    return re.split(r"(\*\*|\*)", pattern)
+def _regex(pattern: str, any_: str = "[^/]*", deep: str = ".*") -> str:
+    parts = re.split(r"(\*\*|\*)", pattern)
+    return "".join(deep if part == "**" else any_ if part == "*" else re.escape(part) for part in parts)
 
 
 def _usual(fleet: Fleet) -> Iterable[str]:
@@ -60,4 +69,4 @@ def _usual(fleet: Fleet) -> Iterable[str]:
 
 def _anywhere(target: str, host: str) -> str:
     """The target with its node's host open, as ``{host}`` in ``[defaults.node]`` has it."""
-    return re.sub(rf"^(ssh://(?:[^/@]*@)?){re.escape(host)}(?=[:/])", r"\1*", target) if host else target
+    return re.sub(rf"^(ssh://(?:[^/]*@)?){re.escape(host)}(?=[:/])", r"\1*", target) if host else target

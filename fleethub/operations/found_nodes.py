@@ -10,11 +10,11 @@ from fleethub import nodetypes
 from fleethub.adoption.nodes import FoundTarget
 from fleethub.adoption.proposal import Told
 from fleethub.clients.host import HostError, Hosts
-from fleethub.clients.host.target import split
 from fleethub.fleetspec.targets import Refused, normal
 from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
+from fleethub.model.login import machine
 from fleethub.model.readings.host import FileReading
 from fleethub.model.trust import origin_of
 from fleethub.nodetypes import NodeType
@@ -117,7 +117,7 @@ def _recognised(name: str, target: str, files: Mapping[str, FileReading]) -> Fou
     data = {role: blob.reveal() for role, path in there.items() if (blob := files[path].content) is not None}
     own = {file.role: file.path for file in kind.files}
     elsewhere = {role: path for role, path in there.items() if path != own[role] and role in _wired(kind)}
-    host = split(target)[0].rpartition("@")[2].partition(":")[0] if "://" in target else name
+    host = machine(target) or name
     return FoundTarget(name, host, target, kind.name, kind.found(data, {}), elsewhere)
 
 

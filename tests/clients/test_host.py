@@ -685,6 +685,20 @@ def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
     assert (there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)) == (1000, 1001, 0o600)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives folders away")
+def test_what_a_link_leads_to_is_given_to_nobody(node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write at the target may put a link in the place of a folder in the moment after it was made."""
+    (victim := tmp_path / "victim").mkdir()
+    (tools := tmp_path / "tools").mkdir()
+    swap = f'case " $* " in *" ./state "*) rmdir state; ln -s {victim} state;; esac'
+    (tools / "mkdir").write_text(f'#!/bin/sh\n{shutil.which("mkdir")} "$@" || exit\n{swap}\n')
+    (tools / "mkdir").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    node.deliver(bundle(folders=("state",), uid=1000))
+    assert (tmp_path / "n/state").is_symlink()
+    assert victim.stat().st_uid == 0
+
+
 @pytest.mark.parametrize(("said", "fine"), [('{"valid": true, "warnings": ["x"]}', True), ('{"valid": false}', False)])
 def test_a_lenient_check_lets_warnings_pass(said: str, fine: bool, node: Target) -> None:
     check = SetCheck("judge", ("printf", "%s", said), json=True, lenient=True)

@@ -44,7 +44,7 @@ def test_one_shell_for_an_address_and_an_address_that_is_none() -> None:
     shells = Shells()
     assert shells.at("local") is shells.at("local")
     assert shells.at("ops@a") is not shells.at("ops@b")
-    for address in ("-oProxyCommand=x", "ops@", "a@b@c", "ops@-x", "h:port"):
+    for address in ("-oProxyCommand=x", "ops@", "a@b@", "ops@-x", "h:port"):
         with pytest.raises(ShellError, match="user@host"):
             shells.at(address).run("true")
     shells.close()

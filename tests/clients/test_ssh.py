@@ -214,7 +214,8 @@ def test_words_of_ssh(said: str, told: str) -> None:
 def test_addresses() -> None:
     assert parts("ops@gpu:2222") == ("ops", "gpu", 2222)
     assert parts("[::1]:2222") == (None, "::1", 2222)
-    for wrong in ("-oProxyCommand=x", "ops@-x", "-l@x", "a@b@c", "gpu:ssh"):
+    assert parts("ops@corp.example@bastion:2222") == ("ops@corp.example", "bastion", 2222)  # the last @, as OpenSSH
+    for wrong in ("-oProxyCommand=x", "ops@-x", "-l@x", "a@b@", "a@b@-x", "gpu:ssh"):
         with pytest.raises(ShellError):
             parts(wrong)
 

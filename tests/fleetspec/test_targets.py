@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleethub.fleetspec.targets import RESERVED, Refused, above, normal, place_of
+from fleethub.fleetspec.targets import RESERVED, Refused, above, host_of, normal, place_of
+from fleethub.model.login import machine
 
 NAMES = st.sampled_from(["a", "b", "out", "loop", "file", ".", "", "templates"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
@@ -53,3 +54,19 @@ def test_the_folders_that_a_target_lies_in_come_in_their_order() -> None:
     """Whose folder a target lies in is said of the outermost, in each run the same."""
     assert above("run/a/b") == ("run", "run/a")
     assert above(place_of("ssh://ops@Host:22/srv/a/b"))[-2:] == ("ssh://host:22/srv", "ssh://host:22/srv/a")
+
+
+def test_a_user_may_have_an_at_sign_and_no_password(root: Path) -> None:
+    """The last @ is before the host, as OpenSSH reads it, in whoever reads the target."""
+    target = normal("ssh://ops@corp.example@Bastion:22/srv/a", root)
+    assert target == "ssh://ops@corp.example@Bastion/srv/a"
+    assert host_of(target) == machine(target) == "Bastion"
+    assert place_of(target) == "ssh://bastion/srv/a"
+    assert machine("ssh://ops@[fd00::1]:2222/srv/a") == "fd00::1"
+    assert machine("run/a@b") == ""
+    for wrong in ("ssh://a@@h/srv/a", "ssh://@h/srv/a", "ssh://a@b@/srv/a", "ssh://a@-b@h/srv/a@/.."):
+        with pytest.raises(Refused):
+            normal(wrong, root)
+    for secret in ("ssh://ops:pw@h/srv/a", "ssh://ops@corp:pw@h/srv/a", "ssh://ops:pw@corp@h/srv/a"):
+        with pytest.raises(Refused, match="password"):
+            normal(secret, root)

@@ -24,6 +24,7 @@ WILD += "\xad\u061c\u2060\u2066\u2069\ufeff\u3164\ufe0f\U000e0041\U000e0101\ud80
         ("http:\\\\u:p@h", "http:\\\\h"),
         ("ssh://ops@h/srv", "ssh://ops@h/srv"),
         ("ssh://ops:pw@h:22/srv", "ssh://ops@h:22/srv"),
+        ("ssh://ops@corp:pw@h:22/srv", "ssh://ops@corp@h:22/srv"),
         ("http://h/a@b and me@example", "http://h/a@b and me@example"),
         ("image@sha256:0", "image@sha256:0"),
     ],

@@ -25,6 +25,13 @@ WRITTEN = replace(PLAIN, policy=replace(PLAIN.policy, targets=("nodes/*", "ssh:/
         ("ssh://*@*.example/srv/openclaw/*", "ssh://ops@volta-example/srv/openclaw/volta", False),
         ("ssh://*@*.example/srv/openclaw/*", "ssh://ops@evil/.example/srv/openclaw/volta", False),
         ("nodes/[a]", "nodes/a", False),
+        ("ssh://ops@*.example/srv/*", "ssh://ops@corp@volta.example/srv/x", False),  # who logs in is not ops
+        ("ssh://ops@**", "ssh://ops@corp@volta.example/srv/x", False),
+        ("ssh://ops@**", "ssh://ops@volta.example/srv/x", True),
+        ("ssh://*@*.example/srv/*", "ssh://ops@corp@volta.example/srv/x", True),
+        ("ssh://ops@corp@*/srv/*", "ssh://ops@corp@volta.example/srv/x", True),
+        ("ssh://ops@volta/srv/*@*", "ssh://ops@volta/srv/a@b", True),
+        ("ssh://**", "ssh://ops@corp@volta.example/srv/x", True),
     ],
 )
 def test_patterns(pattern: str, target: str, fits: bool) -> None:

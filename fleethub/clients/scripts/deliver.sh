@@ -31,7 +31,7 @@ me=
 if [ $# -gt 0 ] || [ -s $in/owners ] || [ -s $in/private ]; then me=$(exec id -u); fi
 if [ $# -gt 0 ]; then
   (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
-  if [ "$me" = 0 ]; then chown "$uid:$uid" "$@"; fi
+  if [ "$me" = 0 ]; then chown -h "$uid:$uid" "$@"; fi
 fi
 while IFS= read -r name && IFS= read -r kind; do
   set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
@@ -58,14 +58,14 @@ while IFS= read -r path; do
   # shellcheck disable=SC2012  # one path that is known; stat differs between systems
   who=$(ls -ldn "$path" | awk '{ print $3 ":" $4 }')
   for file in "$in/set/$path" "$in/files/$path"; do
-    [ ! -f "$file" ] || chown "$who" "$file" || refuse "cannot give $path to its owner"
+    [ ! -f "$file" ] || chown -h "$who" "$file" || refuse "cannot give $path to its owner"
   done
 done <$in/owners
 # what the node's own process reads, and nobody else may
 while IFS= read -r path; do
   [ "$me" = 0 ] || break
   for file in "$in/set/$path" "$in/files/$path"; do
-    [ ! -f "$file" ] || chown "$uid:$uid" "$file" || refuse "cannot give $path to its owner"
+    [ ! -f "$file" ] || chown -h "$uid:$uid" "$file" || refuse "cannot give $path to its owner"
   done
 done <$in/private
 # nothing is committed that could not be renamed into its folder

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fleethub.clients.process import ShellError
 from fleethub.model.dataclass import dataclass
+from fleethub.model.login import login
 
 CONNECT = 5.0  # seconds for the TCP connection, and for each answer of the login, unless ConnectTimeout says so
 LOGIN = 15.0  # seconds for a login as a whole, jump hosts included
@@ -118,10 +119,10 @@ def _files(text: str) -> list[str]:
 
 def parts(address: str) -> tuple[str | None, str, int | None]:
     """User, host and port of ``user@host:port``; raises ShellError."""
-    match = re.fullmatch(r"(?:([^@]+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?", address)
-    if match is None or match[2].startswith("-") or (match[1] or "").startswith("-"):
+    found = login(address)
+    if found is None or found[1].startswith("-") or (found[0] or "").startswith("-"):
         raise ShellError(f"{address}: is not user@host or user@host:port")
-    return match[1], match[2].strip("[]"), int(match[3]) if match[3] else None
+    return found
 
 
 def command(address: str) -> str:

@@ -22,11 +22,6 @@ def is_host(node: Node) -> bool:
     return "://" in node.target
 
 
-def machine(target: str) -> str:
-    """The machine of a target as it is written; of a folder's none."""
-    return target.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0] if "://" in target else ""
-
-
 def to_deliver(item: NodeState) -> bool:
     """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
     unmarked = item.seen is None or (not item.seen.attrs.marked and (item.want is None or bool(item.want.attrs.marked)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
-from fleethub.kinds.node.delivery import fingerprints, is_host, machine
+from fleethub.kinds.node.delivery import fingerprints, is_host
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, Unwritable
 from fleethub.model.address import Address, successor
@@ -16,6 +16,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.login import machine
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.readings.host import GitReading, HostReading
 from fleethub.model.secret import Text

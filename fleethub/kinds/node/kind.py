@@ -164,7 +164,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         Also from where an apply only began it: that may have been delivered.
         """
         from fleethub.kinds.node.attributes import is_wired
-        from fleethub.kinds.node.delivery import by_hand, ending, is_host, machine
+        from fleethub.kinds.node.delivery import by_hand, ending, is_host
+        from fleethub.model.login import machine
 
         begun = locked.pending is not None and locked.pending.attrs is not None
         return (locked.attrs is not None or begun) and (

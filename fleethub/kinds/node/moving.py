@@ -5,7 +5,8 @@ from __future__ import annotations
 from fleethub import nodetypes
 from fleethub.kinds.node.actions import CopyFolders, StopNode
 from fleethub.kinds.node.attributes import NodeState
-from fleethub.kinds.node.delivery import by_hand, ending, is_host, machine
+from fleethub.kinds.node.delivery import by_hand, ending, is_host
+from fleethub.model.login import machine
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Blocker, Phase, Step, Why
 from fleethub.nodetypes.interface import SECRET
