@@ -150,13 +150,15 @@ def test_what_is_neither_yes_nor_no_leaves_it_waiting(desk: Desk, place: Place, 
 def test_a_client_that_cannot_ask_is_given_a_plain_proposal(desk: Desk, place: Place, mode: str) -> None:
     answer = assigned(desk, None, mode)
     assert answer["state"] == "waiting"
-    assert "asked" not in answer
+    assert answer["asked"] == "nobody was asked through this client: it shows no forms"
     assert len(waiting(place)) == 1
 
 
 def test_nobody_is_asked_unless_the_spec_says_so(place: Place, site: Site) -> None:
     person = yes()
-    assert assigned(Desk(site, AGENT), person)["state"] == "waiting"
+    for one in (person, None):
+        answer = assigned(Desk(site, AGENT), one)
+        assert (answer["state"], "asked" in answer) == ("waiting", False)
     assert person.asked == []
 
 
@@ -287,16 +289,19 @@ def test_the_command_over_http_behind_a_token(elicits: Place, master: None, tmp_
     token.write_text("fhsk_" + "t" * 43)
     token.chmod(0o600)
 
-    async def run(url: str, mode: str) -> str:
+    async def run(url: str, mode: str) -> tuple[str, str]:
         headers = {"Authorization": f"Bearer {token.read_text()}"}
         async with httpx2.AsyncClient(headers=headers) as http:
             server = streamable_http_client(url, http_client=http)
             async with Client(server, elicitation_callback=yes(), mode=mode) as client:
-                return str(told(await client.call_tool("assign", ASSIGN))["state"])
+                answer = told(await client.call_tool("assign", ASSIGN))
+                return answer["state"], answer["asked"]
 
     with serving(elicits.folder, "--as", AGENT, "--token", f"file:{token}", how=("mcp", "--http")) as served:
-        assert anyio.run(run, served.url, "legacy") == "waiting"
-        assert anyio.run(run, served.url, "auto") == "approved"
+        state, why = anyio.run(run, served.url, "legacy")
+        assert state == "waiting"
+        assert why.startswith(f"{asking.NOBODY}over HTTP that takes the protocol of 2026-07-28 or later, and it speaks")
+        assert anyio.run(run, served.url, "auto")[0] == "approved"
         bare = httpx2.post(served.url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         assert bare.status_code == 401
         foreign = httpx2.post(served.url, json={}, headers={"Host": "evil.example"})

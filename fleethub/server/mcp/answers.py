@@ -9,8 +9,8 @@ from fleethub.server.answers import Answered, FindingAnswer
 
 class ProposalAnswer(Answered):
     """What became of an edit: ``waiting`` for a person under ``id``, ``refused`` with findings, ``nothing`` to do,
-    ``approved`` or ``declined`` by a person who was ``asked`` through this client, or ``applied`` with what was done,
-    where the policy lets agents.
+    ``approved`` or ``declined`` by a person who was ``asked`` through this client (or why nobody was), or ``applied``
+    with what was done, where the policy lets agents.
 
     ``approve`` is the command for a person; until then nothing is written or applied. What is approved is in the spec,
     and the next apply carries it out.

@@ -56,7 +56,9 @@ def build(desk: Desk) -> Server[Any]:
         if tool.changes and params.request_state is not None:  # the same call again, with a person's answer
             said = (params.input_responses or {}).get(asking.YES)
             return await run_sync(decide, params.request_state, said)
-        done = await run_sync(_called, desk, tool, asked)
+        why, run = asking.hindrance(context) if tool.changes else "", tool.run
+        telling = replace(tool, run=lambda desk, asked: asking.with_hindrance(run(desk, asked), desk, why))
+        done = await run_sync(_called, desk, telling if tool.changes else tool, asked)
         one = await asking.to_ask(context, desk, done) if tool.changes else None
         if one is None:
             return done

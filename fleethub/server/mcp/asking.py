@@ -45,13 +45,14 @@ FORM: dict[str, Any] = {
     },
     "required": [YES],
 }
+NOBODY = "nobody was asked through this client: "
 LATE, SILENT = "no answer came in time, so that nobody's yes counts", "nobody said yes or no"
 
 
 async def to_ask(context: Any, desk: Desk, done: types.CallToolResult) -> WaitingProposal | None:
     """The proposal that a call made, where a person is to be asked for it through this client."""
     name = (done.structured_content or {}).get("id")
-    if name is None or not _can_ask(context):
+    if name is None or hindrance(context):
         return None
     try:
         one = await run_sync(desk.waiting, name) if await run_sync(desk.elicits) else None
@@ -129,13 +130,26 @@ def client_of(context: Any) -> str:
     return named(name, 63) if name else "a client without a name"
 
 
-def _can_ask(context: Any) -> bool:
-    """Whether a form may be shown through this client, now; ``elicitation: {}`` is from before there were modes."""
+def hindrance(context: Any) -> str:
+    """Why no form can be shown through this client now; empty: one can.
+
+    ``elicitation: {}`` is from before there were modes.
+    """
+    if not ends(context) and not context.session.can_send_request:  # nor is it known there what the client can
+        return f"over HTTP that takes the protocol of {ENDS} or later, and it speaks {context.protocol_version}"
     known = context.session.client_capabilities
     way = known.elicitation if known is not None else None
     if way is None or (way.form is None and way.url is not None):
-        return False
-    return ends(context) or context.session.can_send_request
+        return "it shows no forms"
+    return ""
+
+
+def with_hindrance(data: dict[str, Any], desk: Desk, why: str) -> dict[str, Any]:
+    """A tool's answer that also says why nobody was asked, where a person would have been."""
+    why = why if data.get("plan") else "without a plan there is nothing that a yes could be held to"
+    if not why or data.get("state") != "waiting" or not desk.elicits():
+        return data
+    return {**data, "asked": f"{NOBODY}{why}"}
 
 
 def _params(one: WaitingProposal) -> types.ElicitRequestFormParams:
