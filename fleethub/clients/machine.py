@@ -40,6 +40,8 @@ NAMES = (
     *VARIABLES,
     *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "GGML_VK_VISIBLE_DEVICES"),
 )
+#: The same without where it listens.
+DECIDING = frozenset(NAMES) - {"OLLAMA_HOST"}
 
 #: Options of llama-server that decide about memory, and where it listens; with a colon those that have a value.
 LLAMA = (

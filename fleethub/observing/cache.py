@@ -12,18 +12,22 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from fleethub.atomic import replace
 from fleethub.clients.shown import facts, tensors
-from fleethub.model.readings.gpu import GpuReading, GpuState
+from fleethub.model.readings.gpu import GpuReading
 from fleethub.model.readings.server import Installed, MeasuredLoad, ServerReading, Shown
 
 FORMAT = 1
+FILES = {"servers": "installed.json", "machines": "machines.json"}
 PLACE, FACTS = ".fleethub/cache", "facts"
 MOST = 500  # files of facts, measured loads, remembered models: the oldest go first
 LARGEST = 32 << 20  # bytes of a file of the cache
@@ -103,11 +107,11 @@ class Cache:
             servers[url] = entry
             return {"servers": dict(list(servers.items())[-MOST:])}
 
-        self._change("installed.json", add)
+        self._change(FILES["servers"], add)
 
     def installed(self, url: str) -> ServerReading | None:
         """What was last seen installed there, with the facts that are remembered; without residents."""
-        servers = (_read(self._folder / "installed.json") or {}).get("servers")
+        servers = (_read(self._folder / FILES["servers"]) or {}).get("servers")
         entry = servers.get(url) if isinstance(servers, dict) else None
         models = entry.get("models") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(models, dict):
@@ -122,12 +126,10 @@ class Cache:
         version = entry.get("version")
         return ServerReading(version if isinstance(version, str) else "", found, ())
 
-    def remember_cards(self, machines: Mapping[str, GpuReading]) -> None:
-        """The cards of each machine by how it is reached, without what moves, and without any setting."""
+    def remember_machines(self, machines: Mapping[str, GpuReading]) -> None:
+        """Each machine by how it is reached, whole as it is given; a value as where nothing was told is not written."""
         told = {
-            at: [{"name": g.name, "total": g.total, "index": g.index, "compute": g.compute} for g in reading.gpus]
-            for at, reading in machines.items()
-            if reading.gpus and not any(g.sliced for g in reading.gpus)
+            at: _machine().dump_python(reading, mode="json", exclude_defaults=True) for at, reading in machines.items()
         }
 
         def add(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -136,20 +138,27 @@ class Cache:
             return None if merged == known else {"machines": dict(sorted(merged.items()))}
 
         if told:
-            self._change("cards.json", add)
+            self._change(FILES["machines"], add)
 
-    def cards(self) -> dict[str, GpuReading]:
-        """The cards of each machine, as they were last seen."""
-        machines = (_read(self._folder / "cards.json") or {}).get("machines")
+    def machines(self) -> dict[str, GpuReading]:
+        """Each machine as it was last remembered."""
+        told = (_read(self._folder / FILES["machines"]) or {}).get("machines")
         found = {}
-        for at, rows in machines.items() if isinstance(machines, dict) else ():
-            try:
-                cards = tuple(GpuState(r["name"], r["total"], None, None, "", r["index"], r["compute"]) for r in rows)
-            except (TypeError, KeyError):
-                continue
-            if all(isinstance(c.name, str) and type(c.total) is int and type(c.index) is int for c in cards):
-                found[at] = GpuReading(cards, by="facts")
+        for at, one in told.items() if isinstance(told, dict) else ():
+            with suppress(ValueError):  # damaged, or of another version
+                found[at] = _machine().validate_python(one)
         return found
+
+    def keep(self, servers: Collection[str], machines: Collection[str]) -> None:
+        """Forget other servers and machines, and the facts of models that no server has."""
+        self._change(FILES["servers"], lambda data: _only(data, "servers", servers))
+        self._change(FILES["machines"], lambda data: _only(data, "machines", machines))
+        known = (self.installed(url) for url in servers)
+        named = {_hex(model.digest) for one in known if one is not None for model in one.installed.values()}
+        with suppress(OSError):
+            for path in (self._folder / "facts").glob("*.json"):
+                if path.stem not in named:
+                    path.unlink(missing_ok=True)
 
     def _of(self, digest: str) -> Path | None:
         name = _hex(digest)
@@ -166,6 +175,19 @@ class Cache:
                 value = change(_read(self._folder / name))
                 if value is not None:
                     _write(self._folder / name, value)
+
+
+@cache
+def _machine() -> TypeAdapter[GpuReading]:
+    return TypeAdapter(GpuReading)
+
+
+def _only(data: Mapping[str, Any] | None, name: str, kept: Collection[str]) -> dict[str, Any] | None:
+    """What ``_change`` is to write: a table without what is not ``kept``; None: nothing is."""
+    table = data.get(name) if data else None
+    if not isinstance(table, dict) or not table.keys() - set(kept):
+        return None
+    return {name: {key: one for key, one in table.items() if key in kept}}
 
 
 def _hex(digest: str) -> str:

@@ -33,7 +33,7 @@ def run(workplace: Workplace, facts: bool = False) -> Outcome[ObserveResult]:
 
     ``facts``: also write what plans without a network reckon with, beside the spec.
     """
-    held = read_and_plan(workplace, PlanInput(only_look=True))
+    held = read_and_plan(workplace, PlanInput(only_look=True, every_model=facts))
     plan = held.plan
     fleet_status = workplace.fleet_status(held)
     why = told(workplace, held, fleet_status)

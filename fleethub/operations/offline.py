@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.clients.machine import DECIDING
+from fleethub.engines.cards import usable
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
@@ -25,8 +27,8 @@ from fleethub.operations.own_checks import evaluator
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.spec import OpenResult, open_fleet
 from fleethub.operations.trust import settle
-from fleethub.placement.planned import planned_sets
 from fleethub.planning.offline import offline_plan
+from fleethub.sizing.devices import metal_part
 from fleethub.stores import recalled
 
 
@@ -94,35 +96,51 @@ def facts_of(fleet: Fleet, place: str = FACTS, own: bool = True) -> Facts:
             known = committed.installed(backend.engine.url) or cache.installed(backend.engine.url)
             if known is not None:
                 remembered[backend.engine.url] = known
-    cards = committed.cards()
+    machines = committed.machines()
     readings = {
-        Source("gpu", backend.ssh).id: cards[backend.ssh]
+        Source("gpu", backend.ssh).id: machines[backend.ssh]
         for backend in fleet.backends.values()
-        if backend.ssh is not None and backend.ssh in cards
+        if backend.ssh is not None and backend.ssh in machines
     }
     loads = (*cache.loads(), *committed.loads()) if own else committed.loads()
     return Facts(now(), readings, loads, remembered)
 
 
 def commit_facts(fleet: Fleet, facts: Facts) -> Path:
-    """Write what was read of the backends beside the spec; only what is planned there, nothing that moves."""
+    """Write what was read of the backends beside the spec, and nothing that moves: all that their servers have, for a
+    change may name any of it, and the cards and settings that decide what fits.
+    """
     committed = Cache(Path(fleet.root), FACTS)
-    planned = planned_sets(fleet)
     machines: dict[str, GpuReading] = {}
     digests = set()
     for backend in fleet.backends.values():
         reading = facts.of(backend.engine.source) if backend.engine is not None else None
         if backend.engine is not None and isinstance(reading, ServerReading):
-            tags = {entry.tag for entry in planned.get(backend.name, ())}
-            found = {tag: reading.installed[tag] for tag in sorted(tags) if tag in reading.installed}
-            committed.remember_installed(backend.engine.url, reading, found)
-            digests |= {model.digest for model in found.values()}
-            for model in found.values():
+            committed.remember_installed(backend.engine.url, reading, reading.installed)
+            digests |= {model.digest for model in reading.installed.values()}
+            for model in reading.installed.values():
                 if model.shown is not None:
                     committed.put(model.digest, model.shown)
         machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh is not None else None
-        if backend.ssh is not None and isinstance(machine, GpuReading):
-            machines[backend.ssh] = machine
-    committed.remember_cards(machines)
+        if backend.ssh is not None and isinstance(machine, GpuReading) and not machine.failed and not machine.lost:
+            machines[backend.ssh] = _still(machine)
+    committed.remember_machines(machines)
     committed.remember_loads(load for load in facts.loads if load.digest in digests)
+    backends = fleet.backends.values()
+    committed.keep({b.engine.url for b in backends if b.engine is not None}, {b.ssh for b in backends if b.ssh})
     return Path(fleet.root) / FACTS
+
+
+def _still(machine: GpuReading) -> GpuReading:
+    """What of a machine stays as it is until somebody changes it. Of settings those alone that decide what fits."""
+    metal = machine.by == "sysctl"
+    cards = (replace(g, total=metal_part(g.total, machine.metal_limit) if metal else usable(g)) for g in machine.gpus)
+    settings = {name: value for name, value in (machine.settings or {}).items() if name in DECIDING}
+    return GpuReading(
+        gpus=tuple(replace(card, used=None, free=None) for card in cards),
+        settings=settings if machine.settings is not None else None,
+        by=FACTS,
+        command_lines=tuple(replace(line, pid=0) for line in machine.command_lines),
+        memory=machine.memory,
+        metal_limit=machine.metal_limit,
+    )

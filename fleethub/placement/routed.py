@@ -68,12 +68,13 @@ def sized(model: Model, backend: Backend, server: Server, facts: Facts, *, prima
 
 
 def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
-    """The architecture of an installed model, of ``first`` where it is there, else of any server that was read."""
+    """The architecture of an installed model, of ``first`` where it is there, else of any server that was read,
+    now or before."""
     told = facts.of(model.source) if model.source else None
     if isinstance(told, ModelFile) and (found := architecture_told(model, facts)) is not None:
         return found
-    own = facts.of(first.engine.source) if first.engine else None
-    for reading in (own, *facts.readings.values()):
+    own = (facts.of(first.engine.source), facts.remembered.get(first.engine.url)) if first.engine else ()
+    for reading in (*own, *facts.readings.values(), *facts.remembered.values()):
         installed = installed_as(engine, reading, model) if isinstance(reading, ServerReading) else None
         if installed is not None and installed.shown is not None:
             return architecture_of(installed.shown, installed.size)

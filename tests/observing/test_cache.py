@@ -61,9 +61,11 @@ def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path: Path, data: bytes) 
     cache = Cache(tmp_path)
     facts = tmp_path / f".fleethub/cache/facts/{DIGEST}.json"
     cache.put(DIGEST, SHOWN)
-    for path in (facts, tmp_path / ".fleethub/cache/loads.json", tmp_path / ".fleethub/cache/installed.json"):
+    for path in (facts, *(tmp_path / f".fleethub/cache/{name}.json" for name in ("loads", "installed", "machines"))):
         path.write_bytes(data)
-    assert (cache.get(DIGEST), cache.loads(), cache.installed("http://a")) == (None, (), None)
+    cache.keep((), ())
+    facts.write_bytes(data)
+    assert (cache.get(DIGEST), cache.loads(), cache.installed("http://a"), cache.machines()) == (None, (), None, {})
     cache.put(DIGEST, SHOWN)
     assert cache.get(DIGEST) == SHOWN
     assert cache.remember_loads([LOAD]) == cache.loads() == (LOAD,)
