@@ -10,7 +10,7 @@ from fleethub.auditing.keys import everything, key_findings
 from fleethub.auditing.routes import route_findings
 from fleethub.auditing.values import Audit, AuditQuery
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.text import plural
+from fleethub.model.text import money, plural
 
 
 def audit(query: AuditQuery, key: str = "") -> Audit:
@@ -33,7 +33,7 @@ def audit(query: AuditQuery, key: str = "") -> Audit:
 def _master(query: AuditQuery) -> Iterator[Finding]:
     used = query.used
     if used is not None and used.calls:
-        spent = f", {used.spend:.2f} spent," if used.spend else ""
+        spent = f", {money(used.spend)} spent," if used.spend else ""
         message = f"{plural(used.calls, 'call')} with the master key{spent} in the last {plural(used.days, 'day')}"
         hint = "no budget, scope or limit holds it: give its user a key of its own, then change the master key"
         yield Finding("audit.master-key-used", message, hint=hint)

@@ -10,7 +10,7 @@ from fleethub.auditing.values import AuditQuery
 from fleethub.model.address import Address, key
 from fleethub.model.finding import Finding
 from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
-from fleethub.model.text import heard, plural, span
+from fleethub.model.text import amount, heard, money, plural, span
 
 #: The proxy's name in addresses: the one that init --discover gives the first.
 PROXY = "main"
@@ -107,9 +107,10 @@ def _why(row: KeyRow) -> str:
 def _spent(row: KeyRow, team: Team | None) -> str:
     most = row.limits.get("max_budget")
     if isinstance(most, int | float) and row.spend is not None and row.spend >= most:
-        return f"{row.spend:.2f} of its {most:g} are spent"
+        return f"{money(row.spend)} of its {amount(most)} are spent"
     if team is not None and team.max_budget is not None and team.spend is not None and team.spend >= team.max_budget:
-        return f"{team.spend:.2f} of the {team.max_budget:g} of its team {heard(team.alias or team.id)} are spent"
+        whose = f"of its team {heard(team.alias or team.id)}"
+        return f"{money(team.spend)} of the {amount(team.max_budget)} {whose} are spent"
     return ""
 
 

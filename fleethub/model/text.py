@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import ROUND_DOWN, Decimal
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 GIB = 1 << 30
@@ -38,6 +39,20 @@ _PLAIN = re.compile(r"\.?\w[\w.:/@+-]{0,63}")
 def gib(size: float) -> str:
     """Bytes as ``21.3 GiB``: binary, one decimal."""
     return f"{size / GIB:.1f} GiB"
+
+
+def amount(value: float) -> str:
+    """A number as somebody wrote it, whole, without an exponent: ``20``, ``0.0004``, ``1234567.5``."""
+    text = f"{Decimal(str(value)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(value: float) -> str:
+    """A sum that was spent, in whole cents that are not more, and below one in two digits: no sum is nothing."""
+    value = round(value, 9)  # sums of small floats end a little below what they are
+    if 0 < value < 0.01:
+        return amount(float(f"{value:.1e}"))
+    return f"{Decimal(str(value)).quantize(Decimal('0.01'), ROUND_DOWN):f}"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

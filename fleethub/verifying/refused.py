@@ -15,7 +15,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Reply
 from fleethub.model.keycall import PATH, covers
 from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
-from fleethub.model.text import span, table_name
+from fleethub.model.text import amount, money, span, table_name
 
 #: What stands for every model in a list of models.
 EVERY = frozenset({"all-proxy-models", "*"})
@@ -111,8 +111,8 @@ def _money(what: str, spend: float | None, most: object, hint: str) -> Gate:
     if not isinstance(most, int | float):
         return Gate(what, "open", "none is set")
     if spend is None:
-        return Gate(what, "unknown", f"what is spent of {most:g} is not told")
-    says = f"{spend:.2f} of {most:g} spent"
+        return Gate(what, "unknown", f"what is spent of {amount(most)} is not told")
+    says = f"{money(spend)} of {amount(most)} spent"
     return _gate(what, spend < most, says, f"{hint}, or wait until it is reset", says)
 
 

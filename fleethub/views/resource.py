@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub.kinds.key.attributes import ALL
-from fleethub.model.text import gib, heard, named
+from fleethub.model.text import amount, gib, heard, named
 from fleethub.views.style import Style
 
 #: Of what is told: what is the same of everything that is well.
@@ -171,7 +171,7 @@ def _leaves(value: object, path: str = "") -> dict[str, str]:
     if isinstance(value, list | tuple):
         return {path: heard(shlex.join(map(str, value)), 120) if path in COMMANDS else _several(value)}
     if isinstance(value, float):
-        value = float(f"{value:.10g}")  # a sum of prices: 0.01315, and not 0.013149999999999632
+        value = amount(float(f"{value:.10g}"))  # a sum of prices: 0.01315, and not 0.013149999999999632
     return {path: named(str(value), 120)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, ProxyStatus
-from fleethub.model.text import gib, heard, hop, named, plural
+from fleethub.model.text import amount, gib, heard, hop, money, named, plural
 from fleethub.views.age import elapsed
 from fleethub.views.style import Style
 
@@ -55,9 +55,9 @@ def _spending(key: KeyStatus) -> str:
     """``, spent 17.40 of 20 per 30d``; nothing of a key that has no budget and spent nothing."""
     if key.spend is None or (not key.spend and key.budget is None):
         return ""
-    of = f" of {key.budget:g}" if key.budget is not None else ""
+    of = f" of {amount(key.budget)}" if key.budget is not None else ""
     every = f" per {heard(key.budget_duration, 12)}" if key.budget is not None and key.budget_duration else ""
-    return f", spent {key.spend:.2f}{of}{every}"
+    return f", spent {money(key.spend)}{of}{every}"
 
 
 def _by_owner(fleet_status: FleetStatus, style: Style) -> list[str]:
@@ -71,7 +71,7 @@ def _by_owner(fleet_status: FleetStatus, style: Style) -> list[str]:
     return [
         "",
         style("bold", "Spent"),
-        *(f"  {named(owner) or 'nobody'}: {sum_:.2f}" for owner, sum_ in ordered if sum_),
+        *(f"  {named(owner) or 'nobody'}: {money(sum_)}" for owner, sum_ in ordered if sum_),
     ]
 
 

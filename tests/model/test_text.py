@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.text import bare, flat, heard, moment, name_key, named, quoted, same_name, tame
+from fleethub.model.text import amount, bare, flat, heard, moment, money, name_key, named, quoted, same_name, tame
 
 #: Every kind of character that somebody obeys or nobody sees.
 WILD = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))))
@@ -141,3 +141,22 @@ def test_a_name_is_its_own(text: str) -> None:
 )
 def test_a_moment_is_written_one_way(at: str, says: str) -> None:
     assert moment(at) == says
+
+
+@pytest.mark.parametrize(
+    ("value", "as_written", "as_spent"),
+    [
+        (0.0, "0", "0.00"),
+        (0.0004, "0.0004", "0.0004"),
+        (0.00000123456, "0.00000123456", "0.0000012"),
+        (20, "20", "20.00"),
+        (17.4, "17.4", "17.40"),
+        (9.999, "9.999", "9.99"),
+        (0.1 + 0.2, "0.30000000000000004", "0.30"),
+        (0.07 * 100, "7.000000000000001", "7.00"),
+        (1234567.5, "1234567.5", "1234567.50"),
+        (1e22, "10000000000000000000000", "10000000000000000000000.00"),
+    ],
+)
+def test_no_sum_is_shown_as_nothing_or_as_another(value: float, as_written: str, as_spent: str) -> None:
+    assert (amount(value), money(value)) == (as_written, as_spent)

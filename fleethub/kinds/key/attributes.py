@@ -17,7 +17,7 @@ from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.readings.proxy import KeyRow, Team
 from fleethub.model.secret import Derived, Kept
 from fleethub.model.serving import Proxy
-from fleethub.model.text import heard, moment
+from fleethub.model.text import amount, heard, moment, money
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +224,12 @@ def shown(value: Any) -> str:
         return ", ".join(f"{heard(str(name))} {shown(one)}" for name, one in sorted(value.items()))
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value))
-    return f"{value:g}" if isinstance(value, float) else heard(str(value))
+    return amount(value) if isinstance(value, float) else heard(str(value))
 
 
 def spent(row: KeyRow) -> str:
     """``it has spent 5 of 5``; empty while its budget lasts."""
     budget = row.limits.get("max_budget")
-    over = budget and row.spend is not None and row.spend >= budget
-    return f"it has spent {row.spend:g} of {budget:g}" if over else ""
+    if not budget or row.spend is None or row.spend < budget:
+        return ""
+    return f"it has spent {money(row.spend)} of {amount(budget)}"

@@ -11,7 +11,7 @@ from fleethub.kinds.key.older import Older, older
 from fleethub.model.observation import birth
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE
-from fleethub.model.text import heard, span
+from fleethub.model.text import heard, money, span
 
 #: Told with the value, or as the alias.
 APART = ("value", "replaces", "interim", "renamed")
@@ -84,4 +84,4 @@ def _new_value(item: KeyState, olds: Older) -> str:
         text += f"; the old one stops working {span(grace)} after that"
     else:
         text += "; the old one stops working once everybody who is wired to it runs on the new one"
-    return text + (f"; what it has spent ({seen.telemetry.spend:g}) goes along" if seen.telemetry.spend else "")
+    return text + (f"; what it has spent ({money(seen.telemetry.spend)}) goes along" if seen.telemetry.spend else "")

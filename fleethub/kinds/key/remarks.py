@@ -6,7 +6,7 @@ import shlex
 
 from fleethub.kinds.key.attributes import KeyState
 from fleethub.model.finding import Finding
-from fleethub.model.text import span, table_name
+from fleethub.model.text import amount, money, span, table_name
 
 SOON = 7 * 86400.0  # seconds before its end that a key is told of, or a quarter of its life where that is less
 
@@ -37,9 +37,10 @@ def _spent(item: KeyState) -> list[Finding]:
         return []
     team = seen.telemetry.team_state
     says = seen.telemetry.spent
-    over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
-    if team is not None and over and not says:
-        says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
+    over = False
+    if team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget:
+        over = True
+        says = says or f"its team {team.alias or team.id} has spent {money(team.spend)} of {amount(team.max_budget)}"
     if not says:
         return []
     message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
@@ -55,8 +56,8 @@ def _would_block(item: KeyState) -> list[Finding]:
     if seen is None or want is None or most is None or not spend or spend < most or seen.attrs.max_budget == most:
         return []
     message = (
-        f"the key {item.address.alias!r} on {item.address.owner} has spent {spend:.2f}, so a max_budget of {most:g} "
-        "blocks it at once"
+        f"the key {item.address.alias!r} on {item.address.owner} has spent {money(spend)}, so a max_budget of "
+        f"{amount(most)} blocks it at once"
     )
     block = f"[keys.{table_name(item.address.alias)}]"
     hint = f"raise max_budget in {block}, or wait until its budget is reset"
