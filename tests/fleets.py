@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.fleetspec import Loaded, load
+from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.operations.spec import remembering
 from fleethub.rendering import Rendered, load_templates, render
 
 #: Where a fleet lies that has no file.
@@ -51,6 +54,8 @@ class Spec:
     """A spec as nested tables. Fields are those of the TOML; one that is None is left out."""
 
     doc: Mapping[str, Any] = field(default_factory=dict)
+    #: What was applied of it, of whose keys it remembers something (see ``remembered``).
+    applied: Lockfile | None = field(default=None, repr=False)
 
     def table(self, path: str, /, **fields: Any) -> Spec:
         """Set fields of a table, which is made when it is not there; None takes a field out."""
@@ -107,8 +112,17 @@ class Spec:
         block = {name: value for name, value in block.items() if value is not None}
         return replace(self, doc={**self.doc, "check": [*self.doc.get("check", ()), block]})
 
+    def moved(self, old: str, new: str) -> Spec:
+        """What has the address ``new`` was applied as ``old``."""
+        return replace(self, doc={**self.doc, "moved": [*self.doc.get("moved", []), {"from": old, "to": new}]})
+
+    def remembered(self, lockfile: Lockfile | None) -> Spec:
+        """The spec with what a lockfile remembers of its keys, where that is anything."""
+        made = replace(self, applied=lockfile)
+        return made if made.memory != self.memory else self
+
     def __repr__(self) -> str:
-        shown = {k: v for k, v in self.doc.items() if k in ("proxies", "defaults", "nodes", "keys")}
+        shown = {k: v for k, v in self.doc.items() if k in ("moved", "proxies", "defaults", "nodes", "keys")}
         return f"Spec({shown})"
 
     @cached_property
@@ -126,12 +140,20 @@ class Spec:
         """The fleet, which must be a good one."""
         found = self.loaded
         assert found.fleet is not None, found.findings
-        return found.fleet
+        return remembering(found.fleet, self.applied)
 
     @property
     def rendered(self) -> Mapping[str, Rendered]:
         """The files of its nodes."""
-        return _rendered(self.text)
+        return _rendered(Known(self))
+
+    @cached_property
+    def memory(self) -> tuple[tuple[tuple[Address, Any], ...], ...]:
+        """What the fleet has of what was applied, as far as that changes anything."""
+        fleet = self.fleet
+        written = {a: fleet.keys[a.alias].generation if a.alias in fleet.keys else 1 for a in fleet.floors}
+        raised = {a: n for a, n in fleet.floors.items() if n > written[a]}
+        return tuple(tuple(sorted(told.items())) for told in (fleet.births, raised, fleet.kept, fleet.endings))
 
     def _add(self, group: str, name: str, fields: Mapping[str, Any]) -> Spec:
         return replace(self, doc=_set(self.doc, [group, name], fields))
@@ -144,6 +166,19 @@ class Spec:
             if alias is not None and alias not in made.doc.get("models", {}):
                 made = made.model(alias)
         return made
+
+
+class Known:
+    """A spec as what it means is kept by: its text, and what its keys are remembered to have."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec, self._id = spec, (spec.text, spec.memory)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known) and other._id == self._id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
 
 
 def direct(alias: str, via: str = "ollama") -> dict[str, str]:
@@ -202,8 +237,6 @@ def _loaded(text: str) -> Loaded:
 
 
 @cache
-def _rendered(text: str) -> Mapping[str, Rendered]:
-    found = _loaded(text).fleet
-    assert found is not None
-    templates = load_templates(NOWHERE.parent)
-    return {name: render(found, node, templates) for name, node in found.nodes.items()}
+def _rendered(known: Known) -> Mapping[str, Rendered]:
+    fleet, templates = known.spec.fleet, load_templates(NOWHERE.parent)
+    return {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}

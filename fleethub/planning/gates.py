@@ -11,7 +11,7 @@ from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyLocked, AnyResource, Unknown
+from fleethub.model.observation import Absent, AnyLocked, AnyResource, Unknown
 from fleethub.model.plan import Action, Blocker, Why
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
@@ -31,16 +31,34 @@ def hold_shared(state: PlanningState) -> None:
                 state.verdicts[address] = Verdict(Action.BLOCKED, (Blocker(Why.REFUSED, message),), (found,))
 
 
-def hold_renamed(state: PlanningState) -> None:
+def hold_renamed(state: PlanningState, fleet: Fleet) -> None:
     """What the spec wants under another name is not deleted as what it was: it is one thing, at one source or seen
     by two URLs; where the new one is not read, that is not known.
     """
     wanted = {a: item.want for a, item in state.items.items() if item.want is not None}
     locked = {a: item.locked for a, item in state.items.items() if item.locked is not None}
-    for address, why in (renamed_unsaid(wanted, locked) | _seen_as_others(state)).items():
-        if state.verdicts[address].action is Action.DELETE:
-            action, blockers = (Action.BLOCKED, (why,)) if why is not None else (Action.RECORD, ())
-            state.verdicts[address] = replace(state.verdicts[address], action=action, blockers=blockers)
+    unsaid = {a: one for a, one in renamed_unsaid(wanted, locked).items() if not _are_two(state, fleet, a, one[0])}
+    for address, why in ({a: why for a, (_, why) in unsaid.items()} | _seen_as_others(state)).items():
+        if state.verdicts[address].action is not Action.DELETE:
+            continue
+        action, blockers = (Action.BLOCKED, (why,)) if why is not None else (Action.RECORD, ())
+        state.verdicts[address] = replace(state.verdicts[address], action=action, blockers=blockers)
+        if why is not None and address in unsaid and state.verdicts[now := unsaid[address][0]].action is Action.CREATE:
+            # once it is made anew, the other one cannot become it any more
+            waits = Blocker(Why.WAITS, f"waits for {address}: {why.reason}")
+            state.verdicts[now] = replace(state.verdicts[now], action=Action.BLOCKED, blockers=(waits,))
+
+
+def _are_two(state: PlanningState, fleet: Fleet, old: Address, new: Address) -> bool:
+    """Whether what has both names at one source is seen to be two things, as where two proxies swapped their URLs."""
+    was, now = state.items[old], state.items[new]
+    if was.seen is None:
+        return False
+    if now.seen is None:  # who is still in the spec was not renamed
+        stays = {*(f"proxy.{name}" for name in fleet.proxies), *(f"backend.{name}" for name in fleet.backends)}
+        return isinstance(now.have, Absent) and state.kind(old).block(old) in stays
+    known = state.kind(old).known_by(was), state.kind(new).known_by(now)
+    return all(known) and known[0] != known[1]
 
 
 def _seen_as_others(state: PlanningState) -> dict[Address, Blocker | None]:
@@ -70,17 +88,17 @@ def _by_another_name(address: Address, now: Address) -> Blocker:
 
 def renamed_unsaid(
     wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]
-) -> dict[Address, Blocker | None]:
-    """Of what is recorded and not wanted, what is wanted under another name of its proxy or backend; what says so.
+) -> dict[Address, tuple[Address, Blocker | None]]:
+    """Of what is recorded and not wanted: what it is under another name of its proxy or backend, and why it waits.
 
     None: it is recorded under that name as well, so that only the old record goes.
     """
     there = {(a.kind, a.alias, want.source.id): a for a, want in wanted.items() if a.alias != a.name}
-    found: dict[Address, Blocker | None] = {}
+    found: dict[Address, tuple[Address, Blocker | None]] = {}
     for address in locked.keys() - wanted.keys():
         now = there.get((address.kind, address.alias, locked[address].source.id))
         if now is not None:
-            found[address] = _by_another_name(address, now) if now not in locked else None
+            found[address] = now, _by_another_name(address, now) if now not in locked else None
     return found
 
 

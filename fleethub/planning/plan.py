@@ -88,7 +88,7 @@ def make_plan(
         barred={f.address: Blocker(Why.REFUSED, f.message) for f in readings if f.address and f.severity is ERROR},
     )
     hold_shared(state)
-    hold_renamed(state)
+    hold_renamed(state, fleet)
     let_stay(state, orders)
     forget(state, orders)
     let_go(state)

@@ -12,10 +12,10 @@ from fleethub.checks.answers import Answer, Evaluate
 from fleethub.checks.fields import FIELDS
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Check
-from fleethub.model.plan import Action, Plan
+from fleethub.model.plan import Action, Phase, Plan
 from fleethub.planning.offline import offline_plan
-from tests.fleets import Spec
-from tests.world import SEEDLESS, World, apply, denied, plan, remembered, wanted
+from tests.fleets import Spec, fleet
+from tests.world import SEEDLESS, World, apply, denied, plan, wanted
 from tests.world.strategies import any_order, specs
 
 ABOUT = sorted(FIELDS)
@@ -61,12 +61,22 @@ def test_the_laws(first: Spec, second: Spec, refused: set[str], data: st.DataObj
     assert denied(free) == []
 
 
+def test_a_refused_key_that_is_not_changed_is_proved_for_its_node() -> None:
+    first = fleet().node("a", "one", target="nodes/a").key("a")
+    world = apply(World.of(first), plan(World.of(first), first)).world
+    spec = checked(first.node("a", "one", target="nodes/b"))
+    made = plan(world, spec, evaluate=refusing({"key.main.a"}))
+    assert [step.phase for step in made.steps if str(step.address) == "key.main.a"] == [Phase.PROVE]
+    held_back(made, {"key.main.a"})
+    assert apply(world, made).failed == []
+
+
 def said(made: Plan) -> dict[str, Action]:
     return {str(c.address): c.action for c in made.changes if c.action is not Action.RECORD}
 
 
 def offline(world: World, spec: Spec, evaluate: Evaluate | None = None) -> Plan:
-    spec = remembered(spec, world.lockfile)
+    spec = spec.remembered(world.lockfile)
     return offline_plan(spec.fleet, world.lockfile, wanted(spec, SEEDLESS), Facts(""), (), evaluate)
 
 
@@ -86,8 +96,8 @@ def test_what_a_check_holds_back_waits_in_a_plan_without_a_network_too(
 
 
 def held_back(made: Plan, refused: set[str]) -> None:
-    """No step is of what is refused; where the fleet is, there is none."""
-    touched = {str(step.address) for step in made.steps}
+    """No step changes what is refused; where the fleet is, there is none."""
+    touched = {str(step.address) for step in made.steps if step.phase is not Phase.PROVE}
     assert not touched & refused
     if "fleet" in refused:
         assert not made.steps

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from fleethub.kinds import KINDS
-from fleethub.kinds.values import Inputs
 from fleethub.model.address import WAS, Address, consumer, key
 from fleethub.model.plan import Action, Plan
-from fleethub.operations.spec import remembering
-from fleethub.planning import make_plan
-from fleethub.rendering import load_templates, render
-from tests.fleets import NOWHERE, Spec, fleet
-from tests.world import SEAL, World, apply, denied, facts, plan, settled
+from tests.fleets import Spec, fleet
+from tests.world import World, apply, denied, plan, settled
 
 HERE, BESIDE, THERE = "ssh://ops@here/srv/x", "ssh://ops@here/srv/y", "ssh://ops@there/srv/x"
 PLACES = {"env": {"env": {"file": "web.env"}}, "file": {"file": "key", "settings": "models.json"}}
@@ -26,12 +19,8 @@ def named(name: str, target: str, place: str, *chain: str) -> Spec:
 
 
 def renamed(world: World, spec: Spec) -> Plan:
-    """The plan with ``[[moved]]`` from a to b, as ``operations`` makes it."""
-    now = remembering(replace(spec.fleet, moved={consumer("a"): consumer("b")}), world.lockfile)
-    templates = load_templates(NOWHERE.parent)
-    rendered = {name: render(now, one, templates) for name, one in now.nodes.items()}
-    wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(Inputs(now, SEAL, rendered))}
-    return make_plan(now, world.lockfile, wanted, facts(world, spec), SEAL, (), True)
+    """The plan with ``[[moved]]`` from a to b."""
+    return plan(world, spec.moved("consumer.a", "consumer.b"))
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fleethub.model.plan import Action
 from tests.fleets import Spec, fleet
-from tests.world import LINEAGE, SEAL, SEEDLESS, apply, facts, plan, remembered, settled
+from tests.world import LINEAGE, SEAL, SEEDLESS, apply, facts, plan, settled
 from tests.world.lies import believed, lies, told
 from tests.world.living import let_go, living, named, ordered, seen
 from tests.world.strategies import hands, meddled, specs
@@ -55,7 +55,7 @@ def test_what_may_live_is_never_lost(
     still = living(after, LINEAGE) | living(after, after.lockfile.lineage if after.lockfile else "")
     for thing in sorted(alive - still):
         assert thing in named(believing.lockfile), f"{thing} was deleted, and no record named it"
-        assert thing not in ordered(remembered(spec, believing.lockfile)), f"{thing} was deleted, and the spec wants it"
+        assert thing not in ordered(spec.remembered(believing.lockfile)), f"{thing} was deleted, and the spec wants it"
         assert seen(thing, readings, believing.lockfile), f"{thing} was deleted unseen"
     forgotten = (alive & still & named(believing.lockfile)) - named(after.lockfile) - let_go(spec)
     assert not forgotten, f"{sorted(forgotten)} live on, and the lockfile forgot them"

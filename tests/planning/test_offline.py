@@ -12,14 +12,14 @@ from fleethub.model.facts import Facts
 from fleethub.model.plan import MISSING, Action, Plan, Why
 from fleethub.planning.offline import offline_plan
 from tests.fleets import Spec, fleet
-from tests.world import SEEDLESS, World, apply, plan, remembered, settled, wanted
+from tests.world import SEEDLESS, World, apply, plan, settled, wanted
 from tests.world.strategies import specs
 
 VOLTA = fleet().node("volta", "one", "two").node("tilt", "two").key("volta", rpm=60)
 
 
 def offline(world: World, spec: Spec) -> Plan:
-    spec = remembered(spec, world.lockfile)
+    spec = spec.remembered(world.lockfile)
     resources = wanted(spec, SEEDLESS)
     return offline_plan(spec.fleet, world.lockfile, resources, Facts(""), spec.loaded.findings)
 

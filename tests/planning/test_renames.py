@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from fleethub.kinds import KINDS
-from fleethub.kinds.values import Inputs
 from fleethub.model.address import key, node
 from fleethub.model.plan import Action, Plan
-from fleethub.operations.spec import remembering
-from fleethub.planning import make_plan
-from fleethub.rendering import load_templates, render
-from tests.fleets import NOWHERE, Spec, fleet
-from tests.world import SEAL, World, apply, denied, facts, settled
+from tests.fleets import Spec, fleet
+from tests.world import Proxy, World, apply, denied, plan, settled
 
 HERE, THERE = "ssh://ops@here/srv/x", "ssh://ops@there/srv/x"
 
@@ -24,12 +17,8 @@ def named(name: str, target: str, *chain: str) -> Spec:
 
 
 def planned(world: World, spec: Spec) -> Plan:
-    """The plan with ``[[moved]]`` from a to b, as ``operations`` makes it."""
-    now = remembering(replace(spec.fleet, moved={node("a"): node("b")}), world.lockfile)
-    templates = load_templates(NOWHERE.parent)
-    rendered = {name: render(now, one, templates) for name, one in now.nodes.items()}
-    wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(Inputs(now, SEAL, rendered))}
-    return make_plan(now, world.lockfile, wanted, facts(world, spec), SEAL, (), True)
+    """The plan with ``[[moved]]`` from a to b."""
+    return plan(world, spec.moved("node.a", "node.b"))
 
 
 @pytest.mark.parametrize("target", [HERE, THERE], ids=["in its place", "and moved"])
@@ -94,3 +83,48 @@ def test_what_is_left_alone_is_not_renamed() -> None:
     made = planned(settled(both), named("b", HERE).node("c", "one", key="a", target="nodes/c"))
     assert key("main", "a") not in made.renamed
     assert {c.action for c in made.changes if c.address == key("main", "b")} == {Action.CREATE}
+
+
+FIRST, SECOND = "http://first.example:4000", "http://second.example:4000"
+
+
+def two_proxies(first: str, second: str) -> Spec:
+    """A model on each of two proxies; where those are is somebody's to swap."""
+    made = fleet(None).proxy("one", first).proxy("two", second)
+    return made.model("near", proxy="one", route="openai/near").model("far", proxy="two", route="openai/far")
+
+
+def both(spec: Spec) -> World:
+    knows = Proxy(frozenset({"near", "far"}))
+    return apply(start := World({FIRST: knows, SECOND: knows}), plan(start, spec)).world
+
+
+def test_a_key_is_deleted_and_not_forgotten_where_a_new_one_of_another_proxy_has_its_name() -> None:
+    """Two proxies swapped their URLs, and the key got the name that a node's key on the other one has."""
+    world = both(two_proxies(FIRST, SECOND).node("c", "near").key("c", generation=2))
+    spec = two_proxies(SECOND, FIRST).node("b", "far").moved("key.c", "key.b")
+    made = plan(world, spec)
+    assert {str(c.address): c.action for c in made.changes if c.address.kind == "key"} == {
+        "key.one.b": Action.DELETE,
+        "key.two.b": Action.CREATE,
+    }
+    done = apply(world, made)
+    assert done.failed == []
+    assert [denied(moment) for moment in done.worlds if denied(moment)] == []
+    assert [row.alias for row in done.world.proxies[FIRST].keys] == ["b"]
+    assert plan(done.world, spec).changes == ()
+
+
+def test_nothing_is_made_under_the_new_name_before_it_is_said_whether_it_is_the_old_one() -> None:
+    """Once it is made, [[moved]] finds both names taken."""
+    world = both(two_proxies(FIRST, SECOND).node("c", "near"))
+    gone = fleet(None).proxy("two", FIRST).model("far", proxy="two", route="openai/far")
+    unsaid = gone.node("b", "far").moved("key.c", "key.b")
+    made = plan(world, unsaid)
+    (why,) = (c.blockers[0].reason for c in made.changes if c.address == key("two", "b"))
+    assert why.startswith('waits for key.one.b: it is key.two.b by another name: [[moved]] with from = "proxy.one"')
+    assert apply(world, made).world.proxies[FIRST] == world.proxies[FIRST]
+    said = unsaid.moved("proxy.one", "proxy.two")
+    done = apply(world, plan(world, said)).world
+    assert [(row.alias, row.token) for row in done.proxies[FIRST].keys] == [("b", world.proxies[FIRST].keys[0].token)]
+    assert plan(done, said).changes == ()

@@ -10,7 +10,7 @@ in ``fold``, and ``tests/planning/test_same_story.py`` holds it to what ``fleeth
 
 from tests.world.applying import Applied, apply, settled
 from tests.world.fold import Failed, fold
-from tests.world.planning import facts, plan, remembered, wanted
+from tests.world.planning import facts, plan, wanted
 from tests.world.running import denied
 from tests.world.values import LINEAGE, SEAL, SEEDLESS, Node, Process, Proxy, World
 
@@ -29,7 +29,6 @@ __all__ = [
     "facts",
     "fold",
     "plan",
-    "remembered",
     "settled",
     "wanted",
 ]

@@ -10,16 +10,15 @@ from functools import cache
 from fleethub.checks.answers import Evaluate
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
-from fleethub.kinds.key import floors
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, Reading
-from fleethub.model.observation import Lockfile, Resource, Source, Unknown
+from fleethub.model.observation import Resource, Source, Unknown
 from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Part, Plan
 from fleethub.model.readings.host import GitReading, HostReading, SinkReading
 from fleethub.planning import again, make_plan, sources
 from fleethub.planning.guards import before_any_request
-from tests.fleets import Spec
+from tests.fleets import Known, Spec
 from tests.world.fold import NOW
 from tests.world.values import SEAL, World
 
@@ -39,7 +38,7 @@ def plan(
 
     ``repair`` None: as ``[policy] drift`` says.
     """
-    spec = remembered(spec, world.lockfile)
+    spec = spec.remembered(world.lockfile)
     fleet = spec.fleet
     fatal = before_any_request(fleet, world.lockfile, fingerprinter.seed_fingerprint())
     if fatal:
@@ -70,16 +69,7 @@ def plan(
 
 def facts(world: World, spec: Spec, fingerprinter: SecretResolver = SEAL) -> Facts:
     """What can be read of the world, by the sources that the planner names."""
-    return _facts(world, remembered(spec, world.lockfile), fingerprinter)
-
-
-def remembered(spec: Spec, lockfile: Lockfile | None) -> Spec:
-    """The spec with the generations below which the lockfile lets no key of it be, as ``operations.spec`` opens it."""
-    names = {address.alias for address in wanted(spec) if address.kind == "key"}
-    for address, floor in sorted(floors(lockfile).items()) if lockfile else ():
-        if address.alias in names and floor > spec.fleet.generation(address):
-            spec = spec.key(address.alias, generation=floor)
-    return spec
+    return _facts(world, spec.remembered(world.lockfile), fingerprinter)
 
 
 def _facts(world: World, spec: Spec, fingerprinter: SecretResolver) -> Facts:
@@ -114,24 +104,11 @@ def _read(world: World, source: Source) -> Reading | Unknown:
 
 def wanted(spec: Spec, fingerprinter: SecretResolver = SEAL) -> Mapping[Address, Resource]:
     """Every resource that the spec wants."""
-    return _wanted(spec.text, _Held(spec, fingerprinter))
-
-
-class _Held:
-    """The arguments of a cached call, which are known by the text alone."""
-
-    def __init__(self, spec: Spec, fingerprinter: SecretResolver) -> None:
-        self.spec, self.fingerprinter = spec, fingerprinter
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.fingerprinter is self.fingerprinter
-
-    def __hash__(self) -> int:
-        return id(self.fingerprinter)
+    return _wanted(Known(spec), fingerprinter)
 
 
 @cache
-def _wanted(text: str, held: _Held) -> Mapping[Address, Resource]:
-    inputs = Inputs(held.spec.fleet, held.fingerprinter, held.spec.rendered)
+def _wanted(known: Known, fingerprinter: SecretResolver) -> Mapping[Address, Resource]:
+    inputs = Inputs(known.spec.fleet, fingerprinter, known.spec.rendered)
     found: Iterable[Resource] = (r for kind in KINDS.values() for r in kind.desired(inputs))
     return {r.address: r for r in found}

@@ -21,7 +21,8 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
             return
         env, config, key = node.process.env, node.process.config, node.process.key
     elif ".env" in node.files and "openclaw.json" in node.files:
-        env, config, key = node.files[".env"][0], node.files["openclaw.json"][0], b""
+        env, config = node.files[".env"][0], node.files["openclaw.json"][0]
+        key = node.files.get("openclaw.key", (b"", 0))[0]
     else:
         return
     try:
