@@ -128,6 +128,28 @@ def test_what_takes_a_keys_power_away_is_drift(
     assert not admin.row("rentalclaw")[field]
 
 
+def test_a_key_whose_aliases_are_null_is_mended_though_no_list_has_it(
+    applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    """An update takes the null; then LiteLLM's list of all keys is 500, and each call of that key 401."""
+    token = str(admin.row("rentalclaw")["token"])
+    by_hand = admin.generate(key_alias="by-hand", models=["qwen3-32b"])
+    for key in (token, by_hand):
+        admin.http.post("/key/update", json={"key": key, "aliases": None}).raise_for_status()
+    try:
+        assert admin.http.get("/key/list", params={"return_full_object": "true"}).status_code == 500
+        assert told(applied) == ["key-refused"]
+        out = applied.run("plan", "--detailed-exitcode", code=2)
+        assert "key.main.rentalclaw: aliases changed (will be repaired)" in out
+        assert "by-hand" not in out
+        applied.apply()
+        applied.plan_is_empty()
+        assert told(applied) == []
+        assert calls(applied, replicas[0]) == 200
+    finally:
+        admin.http.post("/key/update", json={"key": by_hand, "aliases": {}}).raise_for_status()
+
+
 @pytest.mark.parametrize(("field", "value"), ZERO, ids=[name for name, _ in ZERO])
 def test_a_limit_of_zero_is_drift(
     field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint], version: str

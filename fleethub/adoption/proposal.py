@@ -7,7 +7,7 @@ from dataclasses import field, replace
 
 from fleethub.adoption.backends import origin
 from fleethub.fleetspec.added import NewBlock
-from fleethub.fleetspec.checks import MAGIC
+from fleethub.fleetspec.checks import MAGIC, is_one_name
 from fleethub.fleetspec.values import SECRET
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
@@ -115,5 +115,5 @@ def _block(address: Address) -> tuple[str, str]:
 
 def is_alias(alias: str) -> bool:
     """Whether the spec may name a model so."""
-    return 0 < len(alias) <= 128 and alias.isprintable() and bool(alias.strip()) and "*" not in alias \
-        and alias not in MAGIC  # fmt: skip
+    named = 0 < len(alias) <= 128 and alias.isprintable() and bool(alias.strip())
+    return named and "*" not in alias and alias not in MAGIC and is_one_name(alias)

@@ -77,6 +77,12 @@ class _Status(_Lenient):
     status: str | None = None
 
 
+class Counted(_Lenient):
+    """A page of ``/key/list`` by its count alone."""
+
+    total_count: int
+
+
 class KeyInfo(_Lenient):
     """``/key/info`` of one key; ``status`` is told from 1.106 on."""
 
@@ -210,7 +216,7 @@ def row(raw: dict[str, Any]) -> KeyRow:
         expires=key.expires,
         spend=key.spend,
         allowed_routes=tuple(key.allowed_routes or ()),
-        aliases=_table(key.aliases),
+        aliases={"(null)": "null"} if unwritable(raw) else _table(key.aliases),
         router_settings=_table(key.router_settings),
         age=_since(key.created_at),
         left=_left(key),
@@ -218,6 +224,11 @@ def row(raw: dict[str, Any]) -> KeyRow:
         used=_since(key.last_active),
         budget=key.budget_id or "",
     )
+
+
+def unwritable(raw: dict[str, Any]) -> bool:
+    """Whether a row is one that no list of keys can have, nor a call: its aliases are null, where they are a table."""
+    return "aliases" in raw and raw["aliases"] is None
 
 
 def _since(time: object) -> float | None:

@@ -25,6 +25,7 @@ from fleethub.model.written import KeyPath
 from fleethub.nodetypes import NodeType
 from fleethub.nodetypes.declared import Declared
 
+#: Names that stand for several models.
 MAGIC = ("all-proxy-models", "all-team-models", "no-default-models", "all-model-access-groups")
 GROUPS = ("proxies", "backends", "models", "roles", "nodes", "consumers", "keys")
 ONE = {"proxies": "proxy", "backends": "backend", "models": "model", "roles": "role"}
@@ -191,6 +192,11 @@ def _backends(context: CheckContext) -> Iterator[Finding]:
             )
 
 
+def is_one_name(alias: str) -> bool:
+    """Whether a LiteLLM takes a name as that of one model: it cuts what is called at commas, and takes blanks off."""
+    return "," not in alias and alias == alias.strip()
+
+
 def _models(context: CheckContext) -> Iterator[Finding]:
     spec = context.spec
     for alias, model in spec.models.items():
@@ -198,6 +204,10 @@ def _models(context: CheckContext) -> Iterator[Finding]:
         if "*" in alias or alias in MAGIC:
             message = f"{report.shown(alias)} means more than one model to LiteLLM, so no key could be proved"
             yield context.finding("spec.name", message, path, "give the model a name of its own")
+        elif not is_one_name(alias) and (model.proxy is not None or spec.proxies):
+            called = ", ".join(report.shown(part.strip()) for part in alias.split(","))
+            message = f"{report.shown(alias)} is listed by LiteLLM and cannot be called: a call of it asks for {called}"
+            yield context.finding("spec.name", message, path, "give it a name without commas, and no blank around it")
         yield from _distinct(context, model.backends, (*path, "backends"))
         for i, backend in enumerate(model.backends):
             for lost in context.reference("backends", backend, (*path, "backends", i)):

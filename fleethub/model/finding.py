@@ -139,6 +139,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.api-base": (W, "the route's api_base is not the backend's URL"),
     "route.foreign": (E, "a stored route that is wanted no more does not carry this fleet's mark"),
     "route.orphan": (W, "a stored deployment with this fleet's mark is in neither the spec nor the lockfile"),
+    "route.group-named": (W, "an access group of the proxy has a model's name, so a key for that may call the group's"),
     "route.differs": (W, "the alias exists, but leads to another model"),
     # backends
     "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),

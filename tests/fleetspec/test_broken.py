@@ -113,6 +113,10 @@ CASES: dict[str, tuple[str, dict]] = {
         "spec.name-case",
         {"add": '[models.BIG]\nproxy = "main"\nroute = "a/b"\ncontext = 32768\n'},
     ),
+    "name-several": (
+        "spec.name",
+        {"add": CLOUD.replace("models.cloud", 'models."a, b"') + CLOUD.replace("models.cloud", 'models."big "')},
+    ),
     "owner-spelling": ("spec.owner-spelling", {"add": OWNERS}),
     "ca": ("spec.value", {"swap": [("master_key =", 'ca = "certs/ca.pem"\nmaster_key =')]}),
     "env-name": ("spec.value", {"add": 'env = { "a-b" = "env:X" }\n'}),

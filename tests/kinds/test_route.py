@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from fleethub.kinds.route.actions import RouteDelete, RoutePut
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
+from fleethub.kinds.route.findings import alias_findings
 from fleethub.kinds.values import Dependents
-from fleethub.model.readings.proxy import Deployment
+from fleethub.model.readings.proxy import Deployment, ProxyReading
 from tests.fleets import fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
 from tests.world import World, apply, facts, plan, settled, wanted
@@ -69,3 +70,20 @@ def test_one_that_should_go_and_bears_another_mark_stays_in_the_lockfile() -> No
     made = plan(world, gone, facts=theirs)
     assert "route.foreign" in {f.code for f in made.findings}
     assert named(apply(world, made).world.lockfile) >= {Thing("route", "http://llm.example:4000", "one")}
+
+
+def test_a_group_of_a_models_name_is_told_as_what_it_lets_a_key_call() -> None:
+    def grouped(version: str, *groups: str) -> list[str]:
+        def change(reading: ProxyReading) -> ProxyReading:
+            rows = (*reading.deployments, Deployment("two", "openai/two", "two-0", groups=groups))
+            return replace(reading, deployments=rows, version=version)
+
+        read = facts(settled(SPEC), SPEC)
+        readings = {at: change(r) if isinstance(r, ProxyReading) else r for at, r in read.readings.items()}
+        found = alias_findings(SPEC.fleet, replace(read, readings=readings))
+        return [one.message for one in found if one.code == "route.group-named"]
+
+    assert grouped("1.110.2", "fast") == []
+    (message,) = grouped("1.110.2", "fast", "one")
+    assert message == "'one' is an access group of main too: a key for it may call two as well"
+    assert "no apply can prove it" in grouped("1.82.0", "one")[0]

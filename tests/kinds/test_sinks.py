@@ -71,20 +71,6 @@ def test_all_of_it_comes_as_json_without_a_second_source() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("block", "says"),
-    [({}, "{models} tells models apart"), ({"command": ["put"], "stdin": "env"}, 'stdin = "env" tells models apart')],
-)
-def test_an_alias_with_a_comma_is_not_made_two(block: dict[str, object], says: str) -> None:
-    spec = asks(**{"fallbacks": ["x,y"], **block}).model("x,y")
-    (found,) = spec.rendered["web"].findings
-    assert found.message.startswith("the alias 'x,y' has a comma, and ")
-    assert says in found.message
-    fine = asks(command=["put"], stdin="json", fallbacks=["x,y"]).model("x,y")
-    _, text, _ = settled(fine).sinks[WEB]
-    assert json.loads(text)["fallbacks"] == ["x,y"]
-
-
 @pytest.mark.parametrize("spec", [BLIND, TOLD], ids=["blind", "told"])
 @pytest.mark.parametrize("more", [{"model": "two"}, {"command": ["put", "elsewhere"]}, {"stdin": "json"}])
 def test_a_change_is_handed_over_once_and_then_there_is_nothing_to_do(spec: Spec, more: dict[str, object]) -> None:

@@ -30,6 +30,7 @@ def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:
             if not proxy.manage_routes:
                 found.append(_missing(fleet, model, proxy))
             continue
+        found += _group(model, proxy, reading)
         ours = [d for d in rows if d.stored and mark_of(d.info)]
         found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours], facts)
     return found
@@ -48,6 +49,18 @@ def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
         f"add this to LiteLLM's config and restart it, or set manage_routes = true in [proxies.{proxy.name}]",
         tuple(lines),
     )
+
+
+def _group(model: Model, proxy: Proxy, reading: ProxyReading) -> list[Finding]:
+    """That the model's name is also that of a group of models, which a key that has it in its list may then call."""
+    beside = sorted({row.alias for row in reading.deployments if model.name in row.groups} - {model.name})
+    if not beside:
+        return []
+    says = f"{model.name!r} is an access group of {proxy.name} too: a key for it may call {', '.join(beside)} as well"
+    if reading.version.startswith("1.82."):
+        says += ", and its list then lacks the model itself, so that no apply can prove it"
+    hint = "give the group another name in LiteLLM (access_groups in the model_info of these models)"
+    return [Finding("route.group-named", says, route_address(proxy.name, model.name), model.place, hint)]
 
 
 def _lost(fleet: Fleet, model: Model, row: Deployment, facts: Facts) -> tuple[str, str] | None:

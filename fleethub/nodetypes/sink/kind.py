@@ -22,9 +22,6 @@ STDIN = "stdin"
 #: What it may get there -> whether that is JSON.
 SHAPES = {"key": False, "env": False, "json": True, "json-string": True, "op-item": True}
 
-#: Those of them that have the models in one text.
-COMMAS = ("env", "op-item")
-
 
 class KeySink(Unasked):
     """A program that takes a key on its standard input."""
@@ -48,26 +45,18 @@ class KeySink(Unasked):
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, one URL that leads to all models, and no value that is more than a word."""
         from fleethub.nodetypes.endpoints import needs_one_key
-        from fleethub.nodetypes.sink.words import told_apart, unsafe, with_comma
+        from fleethub.nodetypes.sink.words import unsafe
 
         chain = self.endpoints(fleet, node)
         if found := needs_one_key(node, chain, "what it gets has room for"):
             return found
         words = (*(node.sink.command if node.sink else ()), *node.command)
         models = [to.id for to in chain]
-        shape = node.sink.stdin if node.sink else ""
         if odd := unsafe(words, chain[0].url, models):
             message = f"{odd!r} has characters that cannot stand in a command safely"
             hint = 'take the placeholder out of command: stdin = "json" brings URL and models on standard input'
-        elif odd := told_apart(words, models):
-            message = f"the alias {odd!r} has a comma, and {{models}} tells models apart by commas"
-            hint = 'take {models} out of command: stdin = "json" brings the models one by one'
-        elif shape in COMMAS and (odd := with_comma(models)):
-            message = f'the alias {odd!r} has a comma, and stdin = "{shape}" tells models apart by commas'
-            hint = 'stdin = "json" brings the models one by one'
-        else:
-            return ()
-        return (Finding("node.config-check", message, node.address, node.place, hint),)
+            return (Finding("node.config-check", message, node.address, node.place, hint),)
+        return ()
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The key, the URL, the models."""

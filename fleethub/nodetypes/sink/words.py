@@ -25,17 +25,5 @@ def unsafe(words: Iterable[str], url: str, models: Sequence[str]) -> str:
     return next((value for value in used if not _SAFE.fullmatch(value) or value[:1] == "-"), "")
 
 
-def told_apart(words: Iterable[str], models: Sequence[str]) -> str:
-    """The alias with a comma of which words that have {models} would make two; empty: none."""
-    if not any("models" in _FILLED.findall(word) for word in words):
-        return ""
-    return with_comma(models)
-
-
-def with_comma(models: Sequence[str]) -> str:
-    """The first alias that has one; empty: none."""
-    return next((alias for alias in models if "," in alias), "")
-
-
 def _values(url: str, models: Sequence[str], generation: int) -> dict[str, str]:
     return dict(zip(PLACEHOLDERS, (url, models[0], ",".join(models), str(generation)), strict=True))

@@ -8,13 +8,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fleethub.testing.litellm.database import Row, token_of
-from fleethub.testing.litellm.errors import denied, error
+from fleethub.testing.litellm.errors import denied, detail, error, no_aliases
 from fleethub.testing.litellm.replica import Replica
 from fleethub.testing.server import Answer, Refused, Request
 
+#: Where a key may stand beside Authorization.
+OTHER_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 EVERYTHING = {"all-proxy-models", "*"}
 CHAT = ("/v1/chat/completions", "/chat/completions")
 LLM_ROUTES = ("/v1/models", "/models", *CHAT)
+MANAGEMENT = ("/key/info", "/model/info", "/v1/model/info", "/team/info", "/user/daily/activity", "/key/generate")
 INFO_ROUTES = ("/v1/models", "/models", "/key/info", "/model/info", "/v1/model/info", "/v2/model/info", "/team/info")
 #: Names that LiteLLM's cost map knows, with which it shows a provider's wildcard. The real map has hundreds.
 COST_MAP = (
@@ -52,7 +55,7 @@ def authenticate(replica: Replica, request: Request) -> Caller:
             text = "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix."
             raise error(401, text, "auth_error")
     else:
-        value = request.headers.get("x-api-key", "")
+        value = next((request.headers[name] for name in OTHER_HEADERS if request.headers.get(name)), "")
     if not value:
         raise error(401, "Authentication Error, No api key passed in.", "auth_error")
     if value == replica.master_key:
@@ -67,20 +70,29 @@ def authenticate(replica: Replica, request: Request) -> Caller:
             f" Key Hash (Token) ={token_of(value)}. Unable to find token in cache or"
             " `LiteLLM_VerificationTokenTable`"
         )
+        text = "Authentication Error, Invalid API key provided." if replica.newest else text
         raise error(401, text, "token_not_found_in_db", "key")
+    if row["aliases"] is None:
+        text = f"Authentication Error, {no_aliases('LiteLLM_VerificationTokenView')}"
+        raise error(401, text, "auth_error", "None" if replica.old else None)
     if row["blocked"]:
         who = "you're admin" if replica.old else "you're an admin"
         text = f"Authentication Error, Key is blocked. Update via `/key/unblock` if {who}."
         raise error(401, text, "auth_error")
-    _check_team(replica, row)
     if request.path not in CHAT:  # of a call it asks for the model first
+        check_team(replica, row)
         check_route(replica, row, request.path)
     return Caller(row)
 
 
-def _check_team(replica: Replica, row: Row) -> None:
+def check_team(replica: Replica, row: Row) -> None:
+    """Refuse a key whose team is blocked, or is not there."""
     team = _team(replica, row)
-    if team and team["blocked"]:
+    if team is None and row["team_id"] and not replica.old:
+        text = f"Team doesn't exist in db. Team={row['team_id']}. Create team via `/team/new` call."
+        raise detail(404, text, "auth_error", None)
+    blocked = replica.team_was_blocked(row) if replica.old else team and team["blocked"]
+    if team and blocked:
         who = "your admin" if replica.old else "you're an admin"
         text = f"Authentication Error, Team={team['team_id']} is blocked. Update via `/team/unblock` if {who}."
         raise error(401, text, "auth_error", None if replica.newest else "None")
@@ -101,15 +113,19 @@ def check_route(replica: Replica, row: Row, path: str) -> None:
 def _covers(replica: Replica, route: str, path: str) -> bool:
     if route == "llm_api_routes":
         return path in LLM_ROUTES or (not replica.old and path in ("/model/info", "/v1/model/info"))
+    if route == "openai_routes":
+        return path in LLM_ROUTES
+    if route == "management_routes":
+        return path in MANAGEMENT or (not replica.newest and path == "/model/info")
     if route == "info_routes":
         return path in INFO_ROUTES
-    return path == route or (route.endswith("/*") and path.startswith(route[:-1]))
+    return route == "*" or path == route or (route.endswith("/*") and path.startswith(route[:-1]))
 
 
 def require_admin(replica: Replica, request: Request) -> None:
     """Only the master key writes keys and teams; then only a proxy with a database can."""
     caller = authenticate(replica, request)
-    if not caller.admin:
+    if not caller.admin and not any(route in ("*", "/*") for route in caller.row["allowed_routes"]):  # type: ignore[index]
         who = "unknown" if replica.old else "*******"
         text = (
             "Authentication Error, Only proxy admin can be used to generate, delete, update info for new"
@@ -122,13 +138,18 @@ def require_admin(replica: Replica, request: Request) -> None:
 def check_model(replica: Replica, row: Row, model: Any) -> None:
     """The key's scope, then its team's."""
     team = _team(replica, row)
-    # aliases are put in before the scope is asked; 1.82.0 does so after it
-    model = model if replica.old else row["aliases"].get(model, model)
     follows = team is not None and "all-team-models" in row["models"]  # then it is the team that denies
-    if not follows and not may(replica, row["models"], row, model):
-        raise denied(replica.version, "key", row["models"], model)
-    if team and team["models"] and not may(replica, team["models"], None, model):
-        raise denied(replica.version, "team", team["models"], model)
+    # aliases are put in before the scope is asked; 1.82.0 does so after it
+    for name in asked(model if replica.old else row["aliases"].get(model, model)):
+        if not follows and not may(replica, row["models"], row, name):
+            raise denied(replica.version, "key", row["models"], name)
+        if team and team["models"] and not may(replica, team["models"], None, name):
+            raise denied(replica.version, "team", team["models"], name)
+
+
+def asked(model: Any) -> list[Any]:
+    """The models that a call names: a text is cut at its commas, and blanks around a name are none of it."""
+    return [name.strip() for name in model.split(",")] if isinstance(model, str) else [model]
 
 
 def check_expiry(replica: Replica, row: Row) -> None:
@@ -209,7 +230,9 @@ def visible(replica: Replica, caller: Caller, wildcards: bool = False) -> list[s
         allowed = every
     names: list[str] = []
     for name in allowed:
-        names += _group(replica, name) or [name]
+        group = _group(replica, name)
+        # a model with the name of a group is shown beside the group's; 1.82.0 shows it no more, and lets it be called
+        names += [name, *group] if name in every and not replica.old else group or [name]
     if not replica.old:
         names = [n for n in names if n != "no-default-models"]
     return _expand(replica, names)
@@ -235,7 +258,7 @@ def may(replica: Replica, allowed: list[str], row: Row | None, model: Any) -> bo
     if row and "all-team-models" in allowed:
         team = _team(replica, row)
         return not team or may(replica, team["models"], None, model)
-    names = {name for entry in allowed for name in _group(replica, entry) or [entry]}
+    names = {name for entry in allowed for name in (entry, *_group(replica, entry))}
     return model in names or any("*" in name and fnmatchcase(str(model), name) for name in names)
 
 

@@ -21,8 +21,8 @@ def daily(replica: Replica, request: Request) -> Answer:
     first, last = request.query.get("start_date"), request.query.get("end_date")
     if not first or not last:
         raise Refused(Answer({"detail": {"error": "Please provide start_date and end_date"}}, 400))
-    page = int(request.query.get("page", 1))
-    size = int(request.query.get("page_size", 50))
+    page = reading.number(replica, request.query, "page", 1, None)
+    size = reading.number(replica, request.query, "page_size", 50, 1000)
     with replica.database.lock:
         days = {day: list(calls) for day, calls in replica.database.days.items() if first <= day <= last}
         rows = [(day, token) for day in sorted(days, reverse=True) for token in sorted({c.token for c in days[day]})]

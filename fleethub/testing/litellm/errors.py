@@ -42,6 +42,22 @@ def unhandled(version: str) -> Refused:
     return Refused(Answer(body, 500, close=True))
 
 
+def not_an_object(version: str) -> Refused:
+    """A body that is JSON, and no object: from 1.110 it is refused, before nothing caught it."""
+    if version == "1.110.2":
+        return error(400, "Invalid JSON payload: expected an object", "invalid_request_error", "request_body")
+    return unhandled(version)
+
+
+def no_aliases(kind: str) -> str:
+    """What pydantic says of a row whose aliases are null."""
+    return (
+        f"1 validation error for {kind}\naliases\n  Input should be a valid dictionary"
+        " [type=dict_type, input_value=None, input_type=NoneType]\n"
+        "    For further information visit https://errors.pydantic.dev/2.14/v/dict_type"
+    )
+
+
 def denied(version: str, holder: str, allowed: list[str], model: object) -> Refused:
     """A model outside a scope; ``holder`` is key or team. Status and text changed between versions."""
     kind = f"{holder}_model_access_denied"

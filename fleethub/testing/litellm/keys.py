@@ -9,7 +9,17 @@ from uuid import uuid4
 
 from fleethub.testing.litellm import rows
 from fleethub.testing.litellm.access import require_admin
-from fleethub.testing.litellm.body import IN_METADATA, Body, check, check_unique, read, reset_at, seconds
+from fleethub.testing.litellm.body import (
+    IN_METADATA,
+    KEY_TYPES,
+    Body,
+    check,
+    check_unique,
+    lifetime,
+    read,
+    reset_at,
+    seconds,
+)
 from fleethub.testing.litellm.database import Row, new_row, token_of
 from fleethub.testing.litellm.errors import detail, error, invalid
 from fleethub.testing.litellm.replica import Replica
@@ -38,9 +48,9 @@ def generate(replica: Replica, request: Request) -> Answer:
         raise error(500, "Internal Server Error", "internal_server_error")
     now = replica.now()
     row = new_row(value, now)
-    _apply(replica, row, {name: item for name, item in body.items() if item is not None})
-    if body.get("key_type") == "llm_api":
-        row.update(key_type="llm_api", allowed_routes=["llm_api_routes"])
+    _apply(replica, row, {name: item for name, item in body.items() if item is not None}, update=False)
+    if routes := KEY_TYPES[body.get("key_type") or "default"]:
+        row.update(key_type=body["key_type"], allowed_routes=[*routes])
     with replica.database.lock:
         check_unique(replica, body.get("key_alias"))
     if replica.after_alias_check:
@@ -100,7 +110,9 @@ def update(replica: Replica, request: Request) -> Answer:
         if models is None or any(not isinstance(name, str) for name in models):
             raise _no_value("models")
         row["metadata"] = row["metadata"] or {}
-        _apply(replica, row, body)
+        if "duration" in body and body["duration"] is not None:
+            lifetime(replica, body["duration"], update=True)  # refused before anything is written
+        _apply(replica, row, body, update=True)
         row["updated_at"] = row["settings_updated_at"] = replica.now()
         replica.forget(row["token"])
         return Answer(rows.updated(row, replica.version, given))
@@ -110,7 +122,7 @@ def delete(replica: Replica, request: Request) -> Answer:
     """POST /key/delete: says it deleted all that was asked for as soon as it found one of them."""
     require_admin(replica, request)
     body = read(replica, request)
-    if body.get("keys") is None and body.get("key_aliases") is None:
+    if not body.get("keys") and not body.get("key_aliases"):
         msg = "Value error, At least one of 'keys' or 'key_aliases' must be provided."
         raise invalid(replica.version, "value_error", ["body"], msg, body, error={})
     asked = body["keys"] if body.get("keys") is not None else body["key_aliases"]
@@ -196,7 +208,7 @@ def _target(replica: Replica, body: Body) -> tuple[Row, str]:
     return named[0], named[0]["token"]
 
 
-def _apply(replica: Replica, row: Row, body: Body) -> None:
+def _apply(replica: Replica, row: Row, body: Body, *, update: bool) -> None:
     """Write the fields that are present. An absent field stays; a null clears, with the exceptions."""
     now = replica.now()
     if "metadata" in body:
@@ -214,5 +226,5 @@ def _apply(replica: Replica, row: Row, body: Body) -> None:
         row["budget_id"] = row["budget_id"] or str(uuid4())  # a row of a table of its own
         row["litellm_budget_table"] = {"budget_id": row["budget_id"], "soft_budget": body["soft_budget"]}
     if "duration" in body and not (replica.old and body["duration"] is None):  # 1.82.0 ignores null
-        length = seconds(body["duration"] or "")
+        length = None if body["duration"] is None else lifetime(replica, body["duration"], update=update)
         row["expires"] = None if length is None else now + timedelta(seconds=length)

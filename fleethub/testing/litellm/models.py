@@ -19,6 +19,7 @@ from fleethub.testing.litellm.access import (
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import ADMIN
 from fleethub.testing.litellm.errors import detail, invalid, unhandled
+from fleethub.testing.litellm.reading import number
 from fleethub.testing.litellm.replica import Replica
 from fleethub.testing.server import Answer, Refused, Request
 
@@ -63,7 +64,7 @@ def model_info(replica: Replica, request: Request) -> Answer:
 def paged_model_info(replica: Replica, request: Request) -> Answer:
     """GET /v2/model/info: the deployments as they are written, a wildcard as its pattern."""
     authenticate(replica, request)
-    page, size = int(request.query.get("page", "1")), int(request.query.get("size", "50"))
+    page, size = number(replica, request.query, "page", 1, None), number(replica, request.query, "size", 50, None)
     every = replica.models()
     pages = -(-len(every) // size)
     shown = [_shown(replica, m) for m in every[(page - 1) * size : page * size]]

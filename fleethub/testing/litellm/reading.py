@@ -6,24 +6,26 @@ from typing import Any
 
 from fleethub.testing.litellm import rows
 from fleethub.testing.litellm.access import Caller, authenticate, check_expiry
-from fleethub.testing.litellm.body import read
+from fleethub.testing.litellm.body import TRUE, read
 from fleethub.testing.litellm.database import Row, token_of
-from fleethub.testing.litellm.errors import detail, error, invalid
+from fleethub.testing.litellm.errors import detail, error, invalid, no_aliases
 from fleethub.testing.litellm.replica import Replica
 from fleethub.testing.server import Answer, Refused, Request
 
 SORTABLE = ("spend", "max_budget", "created_at", "updated_at", "token", "key_alias")
 STATUSES = ("active", "expired", "revoked", "deleted")
 SESSIONS = "litellm-dashboard"  # the team of the sessions of the proxy's own page
-TRUE = ("true", "1", "yes", "on", "t", "y")
+
+
+UNREADABLE = ("internal_server_error", None)
 
 
 def list_keys(replica: Replica, request: Request) -> Answer:
     """GET /key/list. Without an order it goes by creation, newest first: unstable while keys are made."""
     caller = authenticate(replica, request)
     query = request.query
-    page = _number(replica, query, "page", 1, None)
-    size = _number(replica, query, "size", 10, 100)
+    page = number(replica, query, "page", 1, None)
+    size = number(replica, query, "size", 10, 100)
     require_admin(replica, caller)
     order, descending = _order(query)
     with replica.database.lock:
@@ -65,6 +67,8 @@ def key_info(replica: Replica, request: Request) -> Answer:
     given = request.query.get("key")
     if given is None:
         given = caller.row["token"] if caller.row else replica.master_key
+    if replica.newest and caller.row is not None and token_of(given) != caller.row["token"]:
+        raise error(403, "You are not allowed to access this key's info. Your role=internal_user", "auth_error", None)
     shown = _info(replica, token_of(given))
     if shown is None:
         raise error(404, "Key not found in database", "not_found_error", "key")
@@ -77,7 +81,7 @@ def keys_info(replica: Replica, request: Request) -> Answer:
     replica.require_database()
     body = read(replica, request)
     asked = body.get("keys")
-    if asked is None:
+    if not asked:
         msg = "Value error, At least one of 'keys' or 'key_aliases' must be provided."
         raise invalid(replica.version, "value_error", ["body"], msg, body, error={})
     infos = []
@@ -101,6 +105,8 @@ def _info(replica: Replica, token: str) -> Row | None:
 def _listed(replica: Replica, row: Row, query: Any) -> Any:
     if query.get("return_full_object", "").lower() not in TRUE:
         return row["token"]
+    if row["aliases"] is None:  # an update takes that, and one such row ends the whole list
+        raise error(500, ("Authentication Error, " if replica.old else "") + no_aliases("UserAPIKeyAuth"), *UNREADABLE)
     return (rows.archived if "deleted_at" in row else rows.listed)(row, replica.version)
 
 
@@ -140,7 +146,8 @@ def _order(query: Any) -> tuple[str, bool]:
     return column, direction == "desc"
 
 
-def _number(replica: Replica, query: Any, name: str, default: int, most: int | None) -> int:
+def number(replica: Replica, query: Any, name: str, default: int, most: int | None) -> int:
+    """A number of a query; what is none, or out of bounds, is refused."""
     text, loc = query.get(name, str(default)), ["query", name]
     try:
         value = int(text)

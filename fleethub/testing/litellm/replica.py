@@ -42,6 +42,7 @@ class Cached:
 
     row: Row
     at: float
+    team_blocked: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -110,11 +111,16 @@ class Replica:
             raise self._no_database()
         with self.database.lock:
             row = copy.deepcopy(self.database.keys.get(token))
+            team = self.database.teams.get(row["team_id"]) if row is not None and row["team_id"] else None
         if row is None:
             self.cache.pop(token, None)
         else:
-            self.cache[token] = Cached(row, now)
+            self.cache[token] = Cached(row, now, bool(team and team["blocked"]))
         return row
+
+    def team_was_blocked(self, row: Row) -> bool:
+        """Whether the team was blocked when this replica last read its key: 1.82.0 asks no later."""
+        return self.cache[row["token"]].team_blocked if row["token"] in self.cache else False
 
     def _no_database(self) -> Refused:
         if self.database_state == "none":
@@ -126,13 +132,14 @@ class Replica:
         """Drop a key from this replica's cache; the other replicas keep theirs."""
         self.cache.pop(token, None)
 
-    def archive(self, token: str) -> None:
+    def archive(self, token: str, forget: bool = True) -> None:
         """Delete a key, which keeps its row readable; under the database's lock."""
         row = self.database.keys.pop(token)
         row.update(id=str(uuid.uuid4()), deleted_at=self.now(), deleted_by=ADMIN)
         row.update(deleted_by_api_key=self.master_name, litellm_changed_by=None)
         self.database.deleted.append(row)
-        self.forget(token)
+        if forget:
+            self.forget(token)
 
     @property
     def master_name(self) -> str:
