@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -19,12 +18,12 @@ from pydantic import ValidationError
 
 from fleethub.model.capacity import Answer, Fit
 from fleethub.model.errors import InputError
-from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.text import flat, gib, plural
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.errors import Refusal, invalid
 from fleethub.server.kept import NOTHING, Kept
+from fleethub.server.page_parts import fit_of, parts, status_of
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import looked
 from fleethub.views import picture
@@ -33,17 +32,9 @@ from fleethub.views.graph import svg
 from fleethub.views.proposals import by_force
 
 REFRESH = 15  # seconds
+LONGEST = 200  # characters of what was done that are shown at once
 #: Stand in the text for the seconds since the observation, and for them in words. No name has either: ``flat``.
 SECONDS, WORDS = Markup("\x01"), Markup("\x02")
-TONES = ("bad", "unknown", "pending", "good")
-#: fit -> (tone, words)
-FITS = {
-    Fit.FITS: ("good", "fits"),
-    Fit.UNKNOWN: ("unknown", "not known"),
-    Fit.SPILLS: ("bad", "spills to the CPU"),
-    Fit.EVICTS: ("bad", "evicts"),
-    Fit.EXCEEDS: ("bad", "does not fit"),
-}
 
 
 def page_text(
@@ -57,7 +48,7 @@ def page_text(
 ) -> tuple[str, int]:
     """The page without its age (see ``aged``), and its status."""
     answered, status = _answered(snapshot, given)
-    parts = _parts(snapshot.fleet_status, snapshot.facts is not None) if snapshot.fleet_status else {}
+    said = parts(snapshot.fleet_status, snapshot.facts is not None) if snapshot.fleet_status else {}
     observed = snapshot.age is not None
     told = {
         "snapshot": snapshot,
@@ -72,8 +63,9 @@ def page_text(
         "ago": WORDS if observed else "",
         "stale": stale,
         "stale_after": stale_after,
+        "longest": LONGEST,
     }
-    text = template().render(**told, **answered, **parts)
+    text = template().render(**told, **answered, **said)
     return Commands(str(escape(commands.words)), commands.names).whole(text), status
 
 
@@ -144,72 +136,6 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // unit)} { {86400: 'days', 3600: 'h', 60: 'min'}[unit] }"
     return f"{int(seconds)} s"
-
-
-def status_of(thing: NodeStatus | KeyStatus, observed: bool, keys: Iterable[KeyStatus] = ()) -> tuple[str, str, str]:
-    """Tone, word and sentence for a node or key; the worst first, and unknown is never good.
-
-    A node is no better than the ``keys`` that it calls with.
-    """
-    if not observed:
-        return "unknown", "not observed", ""
-    if thing.state == "unknown":
-        return "unknown", "unknown", thing.reason
-    if thing.drift:
-        return "bad", "drift", thing.drift
-    if thing.change == "blocked":
-        return "bad", "blocked", "; ".join(thing.waits)
-    if thing.change:
-        return "pending", f"{thing.change} planned", "; ".join(thing.waits)
-    if thing.state != "there":
-        return "unknown", thing.state, thing.reason
-    for key in keys:
-        tone, word, why = status_of(key, observed)
-        if tone != "good":
-            return tone, f"key: {word}", why
-    return "good", "as planned", ""
-
-
-def fit_of(value: str) -> tuple[str, str]:
-    """Tone and words of a fit."""
-    return FITS[Fit(value)] if value else ("unknown", "not known")
-
-
-def _parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
-    """What the template would otherwise have to count; nodes in trouble come first."""
-    severities = Counter(f.severity.value for f in fleet_status.findings)
-    states = Counter(n.state for n in fleet_status.nodes)
-    unknown = [
-        states["unknown"],
-        *(
-            sum(thing.state == "unknown" for thing in things)
-            for things in (fleet_status.proxies, fleet_status.backends, fleet_status.keys)
-        ),
-    ]
-    keys: dict[str, list[KeyStatus]] = {}
-    for key in fleet_status.keys:
-        keys.setdefault(key.name, []).append(key)
-    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in fleet_status.nodes]
-    known = [b for b in fleet_status.backends if b.headroom is not None and b.state == "there"]
-    return {
-        "errors": severities["error"],
-        "warnings": severities["warning"],
-        "findings": sorted(fleet_status.findings, key=lambda f: f.severity.value != "error"),
-        "blocked": [c for c in fleet_status.changes if c.action == "blocked"],
-        "planned": [c for c in fleet_status.changes if c.action != "blocked"],
-        "unknown_nodes": states["unknown"],
-        "unknowns": sum(unknown),
-        "owners": len({n.owner for n in fleet_status.nodes if n.owner}),
-        "headroom": sum(b.headroom or 0 for b in known) if known else None,
-        "total": sum(b.total or 0 for b in known),
-        "unseen_backends": sum(1 for b in fleet_status.backends if b.url and b.state != "there"),
-        "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
-        "keys_of": keys,
-        "loose_keys": [k for k in fleet_status.keys if not k.nodes],
-        "wiring": picture.wiring(fleet_status),
-        "askable": [b.name for b in fleet_status.backends if b.url],
-        "aliases": [m.name for m in fleet_status.models if m.backends],
-    }
 
 
 def _answered(snapshot: Snapshot, given: Mapping[str, str]) -> tuple[dict[str, Any], int]:

@@ -93,7 +93,8 @@ def _box(box: Box) -> list[str]:
         + (f" ({box.state})" if box.state not in ("there", "spec") else "")
     )
     place = f'x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}"'
-    name, note = _text(_short(box.name, box.width / 7)), _text(_short(box.note, box.width / 6.3))
+    room = box.width - 20  # of the widest usual fonts, bold and small
+    name, note = _text(_short(box.name, room / 8.4)), _text(_short(box.note, room / 6.4))
     return [
         f"  <g><title>{_text(said)}</title>",
         f'  <rect class="w-box {box.state}" {place} rx="7"/>',

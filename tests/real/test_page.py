@@ -26,6 +26,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update"),
 )
 PHONE, DESK = 320, 1280
+SHOWN = "return [...document.querySelectorAll('#node-rows tr')].filter(r => !r.hidden).length"
 HOSTILE = "<script>document.title = 1</script><img src=x onerror=alert(1)>"
 
 
@@ -239,7 +240,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> No
 
     page.run("document.body.focus()")
     seen = []
-    while len(seen) < 20:
+    while len(seen) < 30:
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         active = "document.activeElement"
         seen.append(page.run(f"return {active}.id || {active}.className || {active}.tagName"))
@@ -247,27 +248,48 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> No
             break
         assert page.run(f"return getComputedStyle({active}).outlineStyle") != "none", seen[-1]
     assert seen[0] == "skip"
-    assert seen[1:] == [
+    assert seen[1:8] == ["A"] * 7, "what is on the page"
+    assert seen[8:] == [
         "q-backend",
         "q-model",
         "q-context",
         "q-params",
         "BUTTON",
         "card picture",
-        "filter",
         "SUMMARY",
+        "filter",
         "A",
         "BODY",
     ]
+    page.find("#ask-h").click()
+    page.driver.switch_to.active_element.send_keys("/")
+    assert page.run("return document.activeElement.id") == "filter"
+    page.find("#filter").send_keys("a/b")
+    assert page.find("#filter").get_attribute("value") == "a/b", "in a field it is a character"
 
 
 def test_nodes_are_filtered(page: Page) -> None:
-    page.find("#filter").send_keys("tilt")
-    shown = "return [...document.querySelectorAll('#node-rows tr')].filter(r => !r.hidden).length"
-    assert page.run(shown) == 1
+    page.find("#filter").send_keys("PLANNED tilt")
+    assert page.run(SHOWN) == 1
     page.refreshed()
-    assert page.run(shown) == 1
-    assert page.text("#filtered") == "1 shown"
+    assert page.run(SHOWN) == 1
+    assert page.text("#filtered") == "1 of 4 shown"
+
+
+def test_of_a_large_fleet_a_hundred_nodes_are_shown_until_somebody_wants_all(page: Page, place: Place) -> None:
+    many = "".join(f'[nodes.n{n:03d}]\nhost = "far-{n}"\nmodel = "llama3.1-8b"\n' for n in range(150))
+    place.write((place.folder / "fleet.toml").read_text() + many)
+    page.refreshed()
+    page.until("document.querySelectorAll('#node-rows tr').length === 154")
+    assert (page.run(SHOWN), page.text("#filtered")) == (100, "100 of 154 shown")
+    page.find("#filter").send_keys("n14")
+    assert (page.run(SHOWN), page.find("#more").is_displayed()) == (10, False)
+    page.find("#filter").clear()
+    page.find("#filter").send_keys("n")
+    page.find("#more button").click()
+    assert (page.run(SHOWN), page.find("#more").is_displayed()) == (154, False)
+    page.refreshed()
+    assert page.run(SHOWN) == 154
 
 
 EVA = "fhsk_" + "e" * 43

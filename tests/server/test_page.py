@@ -15,9 +15,12 @@ from starlette.testclient import TestClient
 from syrupy.assertion import SnapshotAssertion
 
 from fleethub.model.capacity import Bar
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet_status import DriftStatus
 from fleethub.server import page as pages
 from fleethub.server.page import page_response
-from fleethub.server.page_text import ago, status_of
+from fleethub.server.page_parts import alike, parts, status_of
+from fleethub.server.page_text import ago
 from fleethub.server.site import Site, site_of
 from fleethub.views.picture import bar, wiring
 from tests.server.conftest import client_of
@@ -207,8 +210,54 @@ def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, wor
     site.snapshots.refresh()
     text = opened(client_of(site)).text
     assert "not observed" in text
+    assert 'badge good">plan' not in client_of(site).get("/").text
     assert "Nothing is loaded now" not in text
     assert re.search(r"loaded now unknown", text)
+
+
+def test_trouble_comes_first_and_many_of_a_sort_are_one(site: Site) -> None:
+    latest = site.snapshots.latest
+    assert latest.fleet_status is not None
+    finding = Finding("backend.unreadable", "gpu is away")
+    error = replace(finding, severity_override=Severity.ERROR, message="gpu is wrong")
+    backend = latest.fleet_status.backends[0]
+    backends = [
+        replace(backend, name=name, state=state, fit=fit)
+        for name, state, fit in (
+            ("good", "there", "fits"),
+            ("away", "unknown", "fits"),
+            ("full", "there", "does not fit"),
+        )
+    ]
+    drifts = [DriftStatus(f"node.n{n}", ".env changed", repaired=True) for n in range(5)]
+    status = replace(
+        latest.fleet_status,
+        findings=(*(replace(finding, message=f"gpu-{n} is away") for n in range(40)), error),
+        backends=tuple(backends),
+        drift=(*drifts, DriftStatus("node.other", "port changed", repaired=False)),
+    )
+    assert [one.name for one in parts(status, observed=True)["backends"]] == ["full", "away", "good"]
+    fleets = replace(status, backends=(*(replace(backends[0], name=f"g{n}") for n in range(9)), *backends[1:]))
+    assert [one.name for one in parts(fleets, observed=True)["folded"]] == ["g6", "g7", "g8"]
+    page = page_response(replace(latest, fleet_status=status), {}, 60.0)
+    words = Page(bytes(page.body).decode()).text
+    assert words.count("plan fits by the spec alone") == 1
+    told = words[words.index("Needs attention") :]
+    said = (
+        "gpu is wrong",
+        "5 nodes",
+        "node.other",
+        "40 warnings gpu-0 is away and 39 more of this sort",
+        "gpu-39 is away",
+    )
+    places = [told.index(one) for one in said]
+    assert places == sorted(places)
+    assert all(f"node.n{n}" in told for n in range(5)), "none of them is left out"
+
+
+def test_few_of_a_sort_stay_by_themselves() -> None:
+    assert alike("abcabca", str) == [["a"], ["a"], ["a"], ["b"], ["b"], ["c"], ["c"]]
+    assert alike("abcabcaa", str)[0] == ["a"] * 4
 
 
 def test_the_state_of_a_node_is_the_worst_of_it(site: Site) -> None:

@@ -70,18 +70,38 @@
     }
   }
 
+  // Of a large fleet those in trouble are shown, which come first, and as many others as are soon read.
+  const most = 100;
   const search = document.getElementById("filter");
+  const more = document.getElementById("more");
+  let all = false;
   function filter() {
-    const wanted = search.value.trim().toLowerCase();
+    const words = search.value.toLowerCase().split(/\s+/).filter((word) => word);
+    const rows = document.querySelectorAll("#node-rows tr");
     let count = 0;
-    for (const row of document.querySelectorAll("#node-rows tr")) {
-      row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
-      count += row.hidden ? 0 : 1;
+    let shown = 0;
+    for (const row of rows) {
+      const text = words.length ? row.textContent.toLowerCase() : "";
+      const wanted = words.every((word) => text.includes(word));
+      count += wanted ? 1 : 0;
+      row.hidden = !wanted || (!all && count > most);
+      shown += row.hidden ? 0 : 1;
     }
-    document.getElementById("filtered").textContent = wanted ? count + " shown" : "";
+    const narrowed = shown < rows.length;
+    document.getElementById("filtered").textContent = narrowed ? shown + " of " + rows.length + " shown" : "";
+    more.hidden = shown === count;
+    more.firstElementChild.textContent = "Show all " + count;
   }
   search.parentElement.hidden = false;
   search.addEventListener("input", filter);
+  more.addEventListener("click", () => { all = true; filter(); search.focus(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea")) return;
+    event.preventDefault();
+    search.focus();
+  });
+  filter();
 
   const form = document.getElementById("ask");
   form.addEventListener("submit", (event) => {
