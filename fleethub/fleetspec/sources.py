@@ -26,6 +26,7 @@ from fleethub.model.written import KeyPath
 MAIN = "fleet.toml"
 FOLDER = "a fleet is a folder with a fleet.toml in it: name that with -C"  # said of another
 MAX_BYTES = 1 << 20
+_LONG = re.compile(r"0[xob][0-9a-fA-F_]{3000}|\d[\d_]{4000}")
 ONLY_MAIN = ("fleet", "policy", "include", "accept", "moved")
 #: Files by their names below the fleet's folder, as if they were so on disk; None: as if it were not there.
 Overlay = Mapping[str, bytes | None]
@@ -207,6 +208,8 @@ def read_document(
     try:
         text = data.decode().replace("\r\n", "\n")
         document = tomllib.loads(text)
+        if _LONG.search(text):
+            repr(document)  # Python reads a number of any length in base 16, and writes none of 4300 digits
         found = scan(text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -227,7 +230,7 @@ def read_document(
 
 def _syntax(error: ValueError, text: str) -> tuple[str, Spot]:
     if not isinstance(error, tomllib.TOMLDecodeError):
-        match = re.search(r"\d[\d_]{4000}", text)
+        match = _LONG.search(text)
         before = text[: match.start()] if match else ""
         return "has a number that is too long", (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
     message = f"not TOML: {error}"

@@ -38,6 +38,7 @@ WRONG_TYPE = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
+    "too_short": "must not be empty",  # each that has a least length has 1
 }
 LIMITS = {
     "ge": "must be {} or more",
@@ -189,6 +190,8 @@ def finding_of(error: ErrorDetails, path: KeyPath, sources: Sources, root: type[
         problem = WRONG_TYPE.get(kind, "is not allowed here")
         if kind == "literal_error":
             problem = f"must be {context['expected']}"
+        if kind == "string_pattern_mismatch":
+            problem = f"must match {context['pattern']}"
         problem = next((text.format(context[limit]) for limit, text in LIMITS.items() if limit in context), problem)
         message = f"{what} {problem}"
     return report.finding(code, message, place, hint, report.address_of(path))

@@ -93,7 +93,9 @@ def parsed(raw: Mapping[str, Any], name: str = "fleet.lock", again: str = AGAIN)
     found = raw.pop("format", None)
     if found is None:
         raise LockfileError(f"{name} is empty or damaged; {again}")
-    if found not in (1, FORMAT) or isinstance(found, bool):
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**31:
+        raise LockfileError(f"{name} is damaged (its format is no number that FleetHub writes); {again}")
+    if found not in (1, FORMAT):
         raise LockfileError(f"{name} has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
     try:
         if found == 1:

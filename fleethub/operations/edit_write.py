@@ -100,7 +100,7 @@ def _finish(root: Path, log: History) -> None:
         line, now = dict(begun["line"]), load(root / str(begun["main"])).digest
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         (root / BEGUN).unlink(missing_ok=True)  # not one that was written here
         return
     known = any(one.get("edit") == line.get("edit") for one in history(root / HISTORY))

@@ -92,7 +92,7 @@ def tell(workplace: Workplace, at: str, events: Events, sorts: frozenset[str] = 
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = json.loads(path.read_bytes())
         if isinstance(found, dict):
             return {

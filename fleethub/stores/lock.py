@@ -129,5 +129,5 @@ def said(path: Path) -> Holder:
     """Who the file says holds it."""
     try:
         return Holder.of(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Holder()

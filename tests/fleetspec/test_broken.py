@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict]] = {
     "syntax-end": ("spec.syntax", {"text": '[fleet]\nname = """x\n'}),
     "syntax-twice": ("spec.syntax", {"text": "[fleet]\n[fleet]\n"}),
     "syntax-number": ("spec.syntax", {"text": "x = " + "9" * 5000}),
+    "syntax-number-of-16": ("spec.syntax", {"text": "# port\nx = 0x" + "f" * 5000}),
     "not-utf8": ("spec.syntax", {"text": b'[fleet]\nname = "\xff"\n'}),
     "bom": ("spec.syntax", {"text": b'\xef\xbb\xbf[fleet]\nname = "x"\n'}),
     "too-deep": ("spec.value", {"text": "a." * 99 + "a = 1"}),
@@ -86,7 +87,14 @@ CASES: dict[str, tuple[str, dict]] = {
         "spec.value",
         {"add": '[backends.x]\nhost = "x y"\nssh = "-oProxyCommand=x"\ngpus = [{ name = "a", vram = 48 }, 3]\n'},
     ),
-    "wrong-huge": ("spec.value", {"add": f"port = 0x{'f' * 5000}\nsettle = 1979-05-27\n"}),
+    "wrong-empty": (
+        "spec.value",
+        {
+            "add": '[consumers.a]\nmodel = "small"\nprofile = {}\n[consumers.b]\nmodel = "small"\nprofile = 3\n'
+            '[consumers.c]\nmodel = "small"\ncommand = []\n[consumers.d]\nmodel = "small"\nenv = { prefix = "a b" }\n'
+        },
+    ),
+    "wrong-huge": ("spec.value", {"add": f"port = 0x{'f' * 2000}\nsettle = 1979-05-27\n"}),
     "wrong-url": (
         "spec.value",
         {"add": '[proxies.x]\nurl = "ftp://x"\nadmin_url = "http://"\nreplicas = ["http://h:99999", "x"]\n'},

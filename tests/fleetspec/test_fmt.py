@@ -106,3 +106,5 @@ def test_what_init_writes_is_in_it() -> None:
 def test_what_is_no_toml_is_refused() -> None:
     with pytest.raises(ValueError, match="Invalid value"):
         formatted("a = [")
+    with pytest.raises(ValueError, match="a number that is too long"):
+        formatted(f"a = 0x{'f' * 5000}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from fleethub import nodetypes
 from fleethub.formats import yaml
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, as_json, there_in
+from fleethub.lockfile.errors import LockfileError
+from fleethub.lockfile.text import dump, load
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import MISSING
 from fleethub.model.secret import SENSITIVE, Text
@@ -223,6 +226,26 @@ def test_what_would_take_something_of_his_away_is_not_written() -> None:
 def test_whose_files_they_are_is_said_where_it_means_something(spec: Spec, code: str) -> None:
     findings = spec.loaded.findings or spec.rendered["ann"].findings
     assert code in [one.code for one in findings]
+
+
+@pytest.mark.parametrize("said", ["- id: [x]\n", "- id: {a: 1}\n  name: x\n", "- id: 1\n  name: 2\n", "- [a]\n- ~\n"])
+def test_an_entry_that_has_no_name_stays(said: str) -> None:
+    said, spec = f"name: n\nmodels:\n{said}", asks("continue")
+    world = done(there(spec, CONTINUE, said), spec)
+    assert text(apply(world, plan(world, spec.without("consumers"))).world, CONTINUE) == said
+
+
+@pytest.mark.parametrize("text_", ["9" * 5000, "{", "NaN", "1e999", "[" * 5000, "one", "\x1b", '"\\ud83d"'])
+def test_a_value_in_the_lockfile_that_nothing_is_rendered_to_is_damage(text_: str) -> None:
+    spec = asks("continue")
+    lockfile = dump(done(there(spec, CONTINUE), spec).lockfile)
+    damaged = lockfile.replace(r'"\"one\""', json.dumps(text_))
+    assert damaged != lockfile
+    with pytest.raises(
+        LockfileError, match=r"consumer\.ann: .* a value that is no JSON"
+    ):
+        load(damaged)
+    assert load(lockfile.replace(r'"\"one\""', '"[null]"'))
 
 
 VALUES: tuple[Path, ...] = (("a",), ("b", "a"), ("more", "k"))

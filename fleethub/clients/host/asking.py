@@ -21,7 +21,7 @@ def ask(target: Target, query: Query) -> str:
     code, said = ("".join(text for word, _, text in parts if word == name) for name in ("code", "said"))
     try:
         answer = json.loads(out)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         return f"{query.name} ended with {code or 'no answer'}{f' ({heard(said, SHOWN)})' if said.strip() else ''}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -13,6 +15,8 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.plan import FieldChange
 from fleethub.model.secret import Blob
+
+_SAID = re.compile(r'(?:fp[0-9A-Za-z:]*|"[^"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*"|[0-9]{1,18})?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +106,15 @@ def is_wired(attrs: NodeAttrs | None) -> bool:
 def files_of(*sides: NodeAttrs | None) -> list[Mapping[str, FileAttrs]]:
     """The files of those sides that are there."""
     return [side.files for side in sides if side is not None]
+
+
+def check_owned(file: FileAttrs) -> None:
+    """Raise ValueError where FleetHub's part of a file says what nothing is rendered to: no fingerprint and no JSON."""
+    texts = [*(file.owned or {}).values(), *(text for many in (file.owned_before or {}).values() for text in many)]
+    for text in texts:
+        if _SAID.fullmatch(text):  # as nearly all
+            continue
+        try:
+            json.dumps(json.loads(text), ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            raise ValueError("of a file that is somebody else's it has a value that is no JSON") from None

@@ -13,7 +13,7 @@ from typing import Any
 
 from fleethub.kinds.node.attributes import NodeResource, NodeState, NodeTelemetry
 from fleethub.kinds.node.documents import document
-from fleethub.kinds.node.paths import found_at
+from fleethub.kinds.node.paths import found_at, names_at
 from fleethub.kinds.node.projection import as_json, pointer
 from fleethub.model.observation import Found
 
@@ -61,8 +61,7 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
             continue
         root = document(file.of.format).read(blob.reveal())
         for path in of.lists:
-            listed = found_at(root, path)
-            there = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
+            listed, there = found_at(root, path), {*names_at(root, path)}
             wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}
             name = f"{file.path}#{pointer(file.of.format, path)}{ADDED}"
             if isinstance(listed, list) and (new := wanted - there):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeTelemetry
+from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeTelemetry, check_owned
 from fleethub.model.address import key as key_address
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Resource, Seen, Source
@@ -224,7 +224,9 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def parse(self, raw: object) -> NodeAttrs:
         """Of files that lie below the target."""
         found = super().parse(raw)
-        for path in found.files:
+        for path, file in found.files.items():
+            if file.owned is not None or file.owned_before is not None:
+                check_owned(file)
             if path.startswith("/") or ".." in path.split("/"):
                 raise ValueError(f"{path!r} is no file of a node")
         return found

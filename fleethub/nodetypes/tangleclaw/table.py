@@ -25,6 +25,12 @@ Profile = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string"
 
 
 def _by_name(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        said = {
+            "message": 'must be a name in quotes, or of several models a table like { local = "MODEL" }',
+            "hint": "",
+        }
+        raise PydanticCustomError("spec.value", "{message}", said)
     return {value: ""} if isinstance(value, str) else value
 
 
