@@ -134,7 +134,7 @@ def test_a_number_that_python_does_not_read_is_damage() -> None:
     with pytest.raises(LockfileError, match="has a number that is too long; take it from git again"):
         load(f"format = 2\nserial = {'9' * 5000}\n")
     for format in (f"0x{'f' * 5000}", "1e999", "-1", "[2]"):
-        with pytest.raises(LockfileError, match="damaged .its format is no number"):
+        with pytest.raises(LockfileError, match="its format is no number"):
             load(f"format = {format}\n")
 
 
