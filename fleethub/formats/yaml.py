@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from yaml import MappingNode, Node, ScalarNode, SequenceNode
+from yaml import MappingNode, Node, SafeLoader, ScalarNode, SequenceNode, YAMLError, compose_all
 
 from fleethub.formats.edits import Edit, NotEditable, Path, Splice, edited, named_entry
 from fleethub.formats.yaml_tree import chomping, end_of, entries, hidden, is_block, last, nodes_to, root_of, value_of
@@ -45,6 +45,19 @@ def obstacle(data: bytes, paths: Iterable[Path]) -> str:
         return str(error)
     except UnicodeDecodeError:
         return "it is not UTF-8"
+
+
+def check(text: str) -> None:
+    """Whether it is YAML, of one document or several; raises ValueError, with a message for people, on all else."""
+    try:
+        for _ in compose_all(text, SafeLoader):
+            pass
+    except RecursionError:
+        raise ValueError("not YAML: it is nested too deeply") from None
+    except (YAMLError, ValueError, OverflowError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        said = getattr(error, "problem", None) or "it cannot be read"
+        raise ValueError(f"not YAML: {said}{f' (line {line + 1})' if line is not None else ''}") from None
 
 
 def edit(text: str, edits: Iterable[Edit]) -> str:

@@ -79,7 +79,7 @@ class Declared(Base):
         }
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
-        """A secret stands in a ``.env`` alone, and what is JSON must be."""
+        """A secret stands in a ``.env`` alone, and what is to be JSON or YAML must be."""
         if file.format == "dotenv":
             dotenv.variables(text)
             return text
@@ -87,6 +87,10 @@ class Declared(Base):
             raise ValueError("a secret stands in it; only a file of the format dotenv may hold one")
         if file.format == "json":
             strict.check(text.display())
+        if file.format == "yaml":
+            from fleethub.formats import yaml  # few fleets have such a file, and PyYAML takes its time to come
+
+            yaml.check(text.display())
         return text
 
     def probe(self, node: Node) -> Probe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -147,6 +148,29 @@ def test_drift_is_named_by_path_and_shows_no_value_of_his(client: str, path: str
     assert text(done(changed, spec), path).replace("# his\nmore: sk-canary-4\n", "") == text(world, path)
 
 
+@CLIENTS
+def test_drift_of_a_file_that_is_all_fleethubs_is_named_by_path_too(client: str, path: str) -> None:
+    spec = asks(client, manage=None)
+    world = done(World.of(spec), spec)
+    edited = re.sub("http://llm.example:4000/v1", "http://sk-canary-3@else/v1", text(world, path), count=1)
+    (drift,) = plan(world.at_file(AT, path, f"{edited}# his\nmore: sk-canary-4\n".encode(), 0o644), spec).drift
+    at = ("openai-api-base",) if client == "aider" else ("models", "0", "apiBase")
+    assert [(field.path, field.after) for field in drift.fields] == [
+        ((path, *at), SENSITIVE),
+        ((path, "more"), SENSITIVE),
+    ]
+    assert "canary" not in repr(drift)
+    for layout in (
+        text(world, path) + "# sk-canary\n",
+        text(world, path).replace("\n", "\r\n"),
+        text(world, path) + "a: [",
+    ):
+        changed = plan(world.at_file(AT, path, layout.encode(), 0o644), spec)
+        (field,) = changed.drift[0].fields
+        assert (field.path, field.after) == ((path,), "1 line changed")
+        assert "canary" not in repr(changed)
+
+
 def test_what_its_file_must_say_of_itself_stays_as_its_operator_says_it() -> None:
     spec = asks("continue")
     world = done(there(spec, CONTINUE, "version: 3.0.0\n"), spec)
@@ -241,9 +265,7 @@ def test_a_value_in_the_lockfile_that_nothing_is_rendered_to_is_damage(text_: st
     lockfile = dump(done(there(spec, CONTINUE), spec).lockfile)
     damaged = lockfile.replace(r'"\"one\""', json.dumps(text_))
     assert damaged != lockfile
-    with pytest.raises(
-        LockfileError, match=r"consumer\.ann: .* a value that is no JSON"
-    ):
+    with pytest.raises(LockfileError, match=r"consumer\.ann: .* a value that is no JSON"):
         load(damaged)
     assert load(lockfile.replace(r'"\"one\""', '"[null]"'))
 

@@ -125,6 +125,28 @@ def test_what_its_templates_give_is_judged(tmp_path: Path, name: str, body: str,
     assert says in rendered.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("a: [", "not YAML: expected the node content, but found '<stream end>' (line 1)"),
+        ("url: {{ hops[0].url }}\n\tx: 1", "not YAML: found character '\\t' that cannot start any token (line 2)"),
+        ("a: *nobody", "not YAML: found undefined alias 'nobody' (line 1)"),
+        ("[" * 3000, "not YAML: it is nested too deeply"),
+        ("k: {{ keys[0].value }}", "only a file of the format dotenv"),
+        ("a: &x 1\nb: *x\n---\nc: !e 2024-01-01\n", ""),
+    ],
+)
+def test_yaml_that_its_templates_give_is_yaml(tmp_path: Path, body: str, says: str) -> None:
+    brought(tmp_path, TYPE.replace('"json"', '"yaml"').replace("settings.json", "settings.yaml"), settings=body)
+    (tmp_path / "templates/chat/settings").rename(tmp_path / "templates/chat/settings.j2")
+    (tmp_path / "fleet.toml").write_text(spec().text)
+    found = load(tmp_path).fleet
+    assert found is not None
+    rendered = render(found, found.nodes["web"], load_templates(tmp_path))
+    assert [f.code for f in rendered.findings] == (["template.output"] if says else [])
+    assert not says or says in rendered.findings[0].message
+
+
 def test_a_removed_node_is_ended_as_its_type_said() -> None:
     locked = Locked(Source("host", "ssh://ops@web/srv/web"), NodeAttrs(stop=("systemctl", "stop", "chat-web")))
     assert ending(locked)[:2] == (("systemctl", "stop", "chat-web"), ())

@@ -37,7 +37,8 @@ def accepted(item: NodeState, fleet: Fleet) -> Acceptance:
     for one in found[1]:
         path, name = one.path[1:], ".".join(one.path)
         if one.path[0] != file or not path:
-            left.append((name, _instead(item, one.path)))
+            said = _instead(item, one.path)
+            left += [said] if said not in left else []
         elif _owned(node, path):
             left += [] if chain else [(name, "it is FleetHub's own")]
         elif (value := at_or_none(config, path)) is None and at_or_none(node.settings, path) is None:
@@ -52,22 +53,22 @@ def accepted(item: NodeState, fleet: Fleet) -> Acceptance:
     return Acceptance(block, fields, tuple(left))
 
 
-def _instead(item: NodeState, path: tuple[str, ...]) -> str:
-    """What is done about a change that no spec says: of a file that is all FleetHub's, the file is left alone."""
+def _instead(item: NodeState, path: tuple[str, ...]) -> tuple[str, str]:
+    """A change that no spec says, and what is done about it: a file that is all FleetHub's is left alone."""
+    shown = ".".join(path)
     parts = path[1:] if path[0] == "files" else path
     for file in item.want.material.files if item.want is not None else ():
         if parts[:1] == (file.path,):
             wired = file.projection.values if file.projection is not None else {}
             value = wired.get(parts[1:])
             if isinstance(value, Text) and value.slots:
-                return (
-                    "it is FleetHub's own" if file.of.format != "dotenv" else "it is a secret: its value is FleetHub's"
-                )
+                env = file.of.format == "dotenv"
+                return shown, "it is a secret: its value is FleetHub's" if env else "it is FleetHub's own"
             if item.want is not None and item.want.material.node.consumer:
-                return "it is FleetHub's own: an apply puts it back"  # [consumers.x] has no ignore
+                return shown, "it is FleetHub's own: an apply puts it back"  # [consumers.x] has no ignore
             name = file.path if file.projection is None else ".".join(parts)
-            return f"ignore = [{json.dumps(name)}] leaves it alone"
-    return "it is nothing that a spec says"
+            return name, f"ignore = [{json.dumps(name)}] leaves it alone"
+    return shown, "it is nothing that a spec says"
 
 
 def _chain(item: NodeState, fleet: Fleet) -> Iterator[tuple[tuple[str, ...], object]]:

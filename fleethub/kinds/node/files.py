@@ -1,4 +1,4 @@
-"""How a node's changed file is shown: leaves for JSON and .env, unified lines for ``--full``.
+"""How a node's changed file is shown: leaves for JSON, YAML and .env, unified lines for ``--full``.
 
 What FleetHub rendered may be shown, for its secrets are slots. What lies on a node may hold a secret
 that somebody typed in, so of it only lines and values are shown that FleetHub wrote before.
@@ -13,8 +13,8 @@ from sys import intern
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.formats import json5
 from fleethub.kinds.diff import diff
+from fleethub.kinds.node.documents import document
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob
@@ -23,6 +23,8 @@ from fleethub.nodetypes import Format
 
 FOREIGN = "(a line that FleetHub did not write)"
 NAMED = 40
+#: The formats in which drift has a path.
+TABLES: frozenset[Format] = frozenset(("json", "yaml"))
 #: A key or variable that is shown though somebody else wrote it.
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_-]{0,47}|[0-9]{1,4}")
 
@@ -45,18 +47,20 @@ def describe_file(
         rendered = file.text.display()
         own = None if file.of.format == "key" else ours  # the key before was written by FleetHub, too
         lines = _unified(f"{node}/{file.path}", _mask_foreign(there, own, rendered), rendered)
-        found = _json_changes(file, there, ours, rendered) if file.of.format == "json" else []
+        found = (
+            _json_changes(file, there, ours, rendered) if file.of.format == "json" else []
+        )  # a compose file of each node takes its time
         if there is not None and not found:
             changed = sum(line[0] in "+-" for line in lines[2:]) or 1
-            found = [FieldChange(("files", file.path), "as it is", f"{changed} lines changed")]
+            found = [FieldChange(("files", file.path), "as it is", f"{plural(changed, 'line')} changed")]
     return found, FileDiff(file.path, tuple(lines), file.consequence)
 
 
 def describe_drift(path: str, format: Format, there: Blob, applied: Blob) -> list[FieldChange]:
     """What somebody changed in a file, by path or variable; only what FleetHub wrote is shown of it."""
     old, new = _decode(applied) or "", _decode(there) or ""
-    before, after = (_json(old), _json(new)) if format == "json" else (None, None)
-    if before is not None and after is not None:
+    before, after = (_table(format, old), _table(format, new)) if format in TABLES else (None, None)
+    if before is not None and after is not None and before != after:
         safe = _scalars(before)
         paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
         found = [
@@ -86,7 +90,7 @@ def _foreign(path: str, foreign: list[tuple[str, ...]], what: str, before: Any, 
 
 
 def _json_changes(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[FieldChange]:
-    old, known, new = _json(there), _json(ours), _json(rendered)
+    old, known, new = (_table("json", text) for text in (there, ours, rendered))
     if old is None or new is None:
         return []
     safe = _scalars(known or {}) | _scalars(new)
@@ -173,7 +177,6 @@ def _decode(blob: Blob | None) -> str | None:
     return blob.reveal().decode(errors="replace") if blob is not None else None
 
 
-def _json(text: str | None) -> Any:
-    if text is None:
-        return None
-    return json5.read(text.encode())
+def _table(format: Format, text: str | None) -> Any:
+    """What a file says, whatever its layout; None where it is none, or cannot be read."""
+    return document(format).read(text.encode()) if text is not None else None

@@ -98,7 +98,11 @@ class Client(Unasked):
             dotenv.variables(text)
         if file.format == "json":
             strict.check(text.display())
-        if file.format == "yaml" and node.manage == "wiring":
+        if file.format == "yaml" and node.manage != "wiring":
+            from fleethub.formats import yaml
+
+            yaml.check(text.display())
+        elif file.format == "yaml":
             for (_, name), _ in _parts(text)[1].items():
                 if not name.startswith(OWN):
                     raise ValueError(
