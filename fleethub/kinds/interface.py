@@ -182,6 +182,10 @@ class Kind(Generic[A, M, T]):
         """Why a thing stays when the whole fleet is taken away (it was there before); empty: it is deleted then."""
         return ""
 
+    def unfinished(self, item: ResourceState[A, M, T]) -> str:
+        """What of a thing that stays is not at its end yet, and stays as well; empty: nothing."""
+        return ""
+
     def loses(self, item: ResourceState[A, M, T]) -> str:
         """What its deletion takes from others than the fleet's own, and how not to; empty: nothing that is known."""
         return ""

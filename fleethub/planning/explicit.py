@@ -34,7 +34,9 @@ def let_stay(state: PlanningState, orders: Orders) -> None:
         if state.verdicts[address].action is not Action.DELETE or state.kind(address).consumer:
             continue
         says = state.kind(address).stays(item) if orders.uninstall or address in used else ""
-        says = says or ("what runs on uses it, so it stays" if orders.uninstall and address in used else "")
+        if not says and orders.uninstall and address in used:
+            more = state.kind(address).unfinished(item)
+            says = "what runs on uses it, so it stays" + (f" with {more}" if more else "")
         if says:
             state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD, says=says, let_go=True)
 

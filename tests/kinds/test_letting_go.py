@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from fleethub.kinds.key.actions import KeyRelease
+from fleethub.model.fleet import Fleet
 from fleethub.model.plan import Orders, Plan
 from fleethub.model.readings.proxy import KeyRow
 from fleethub.planning import make_plan
-from tests.fleets import Spec
-from tests.kinds.test_adopted import SPEC, Estate, adopted, row
-from tests.world import SEAL, apply, facts
+from tests.fleets import Spec, fleet
+from tests.kinds.test_adopted import SPEC, Estate, adopted, row, wanted
+from tests.kinds.test_wiring import done, there
+from tests.world import SEAL, World, apply, facts
 
 FOUND: dict[str, Any] = {"rpm_limit": 60, "max_budget": 5.0, "model_rpm_limit": {"one": 7, "two": 3}}
 AS_FOUND = SPEC.key("web", models=["one"], rpm=60, max_budget=5.0, model_rpm={"one": 7})
@@ -102,7 +104,7 @@ def test_what_cannot_be_put_back_stays_and_is_said() -> None:
 @pytest.mark.parametrize(
     ("grace", "says"),
     [("0s", "keeps the value that FleetHub gave it, for the one before is deleted"),
-     ("7d", "keeps its two values, for its rotation is not at its end: FleetHub's is 'web--g2' there")],
+     ("7d", "keeps its two values, for its rotation is not at its end: the new one is 'web--g2' there")],
 )  # fmt: skip
 def test_a_value_that_is_deleted_does_not_come_back_and_one_that_lives_is_not_called_deleted(
     grace: str, says: str
@@ -140,3 +142,44 @@ def test_a_record_that_has_not_kept_them_puts_none_back() -> None:
     old = {a: replace(r, found={"models": ("one",)} if r.found else {}) for a, r in made.lockfile.resources.items()}
     key, _ = released(Estate(made.world, replace(made.lockfile, resources=old)), spec)
     assert key.limits["rpm_limit"] == 120
+
+
+ROTATED = AS_FOUND.key("web", models=["one"], rpm=60, max_budget=5.0, model_rpm={"one": 7}, generation=2, grace="0s")
+
+
+def broken_off(before: World, spec: Spec, fleet_: Fleet, steps: int) -> Estate:
+    """A rotation of which so many steps were done."""
+    now = make_plan(fleet_, before.lockfile, wanted(fleet_, spec), facts(before, spec), SEAL)
+    assert len(now.steps) >= steps
+    done = apply(before, now, crash=steps).world
+    return Estate(done, done.lockfile)
+
+
+@pytest.mark.parametrize("mine", [False, True], ids=["adopted", "of a node that runs on"])
+def test_wherever_a_rotation_breaks_off_no_value_is_lost_and_an_alias_that_is_free_is_given_back(mine: bool) -> None:
+    if mine:
+        spec, name = fleet().models("one", "two").node("a", "one", manage="wiring"), "a"
+        world, spec = done(there(spec), spec), spec.key("a", generation=2)
+    else:
+        made, spec, name = adopted(AS_FOUND, row(limits=FOUND)), ROTATED, "web"
+        world = replace(made.world, lockfile=made.lockfile)
+    now = Estate(world, world.lockfile).fleet(spec)
+    whole = len(make_plan(now, world.lockfile, wanted(now, spec), facts(world, spec), SEAL).steps)
+    assert whole > 3
+    seen = set()
+    for steps in range(1, whole + 1):
+        broken = broken_off(world, spec, now, steps)
+        rows = {key.token: key.alias for key in broken.world.proxy.keys}
+        gone = broken.fleet(spec.without("keys").without("nodes"))
+        plan = make_plan(gone, broken.lockfile, {}, facts(broken.world, spec), SEAL, orders=Orders(uninstall=True))
+        after = apply(replace(broken.world, lockfile=broken.lockfile), plan).world
+        left = {key.token: key.alias for key in after.proxy.keys}
+        assert left.keys() == rows.keys(), "either value may be in use"
+        assert [key for key in after.proxy.keys if "fleethub" in key.metadata] == []
+        assert name in left.values()
+        (says,) = (c.consequence for c in plan.changes if c.address.kind == "key")
+        assert (f"its two values, for its rotation is not at its end: the new one is '{name}--g2' there" in says) is (
+            len(rows) == 2
+        )
+        seen.add(tuple(sorted(rows.values())))
+    assert seen == {(name, f"{name}--g2"), (f"{name}--g2",), (name,)}

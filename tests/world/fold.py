@@ -12,6 +12,7 @@ from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.compare import marked
 from fleethub.kinds.consumer.actions import HandOver, RestartConsumer, TakeAway
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
+from fleethub.kinds.key.attributes import is_interim
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
 from fleethub.kinds.node.actions import Activate, CopyFolders, Deliver, NodeFile, RemoveNode, Settle, StopNode
@@ -113,6 +114,7 @@ def _key_release(do: KeyRelease, world: World, fingerprinter: SecretResolver) ->
         metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
         row = replace(row, models=models, metadata=metadata)
         if token == do.tokens[0]:
+            row = replace(row, alias=do.alias if is_interim(row.alias, do.alias) else row.alias)
             sent = fields(do.limits, row.limits, metadata)
             routes, team = tuple(sent.pop("allowed_routes", row.allowed_routes)), sent.pop("team_id", row.team) or ""
             if "expires" in do.limits:

@@ -72,6 +72,7 @@ class KeyDelete:
 class KeyRelease:
     """Let go of a key that stays: FleetHub's mark goes, and it has the models and limits that it was found with.
 
+    ``alias``: the first value has it, or gets it where it still has the one that it had beside an older value.
     ``tokens``: LiteLLM's hashes of its values, the one that it goes on with first. ``models``: none of them is all;
     None: they stay as they are. ``limits``: those that come back, as in ``KeyPut``.
     """

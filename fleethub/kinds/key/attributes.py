@@ -6,6 +6,7 @@ limit of zero. Another limit, or a team, that the spec does not name is somebody
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -162,6 +163,11 @@ def interim(alias: str, generation: int, again: bool = False) -> str:
     ``again``: an older one has even that, for a new seed came while it was made.
     """
     return f"{alias}--g{generation}" + ("-2" if again else "")
+
+
+def is_interim(there: str, alias: str) -> bool:
+    """Whether a key has the alias of a new value beside an older one of this alias."""
+    return re.fullmatch(rf"{re.escape(alias)}--g\d+(-2)?", there) is not None
 
 
 def power(row: KeyRow) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.compare import marked
 from fleethub.kinds.execution import Context, Handler, StepError
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyRevoke, KeyWiden, ProveKey
-from fleethub.kinds.key.attributes import BY_MODEL, power, shown
+from fleethub.kinds.key.attributes import BY_MODEL, is_interim, power, shown
 from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.key.proving.execute import prove
@@ -160,9 +160,13 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
         metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
         again = {n: row.limits[n] for n in BY_MODEL if row.limits.get(n)}  # they go with the metadata
         models = do.models if token == do.tokens[0] else None
-        given = {} if models is None else {"models": list(models)}
+        given: dict[str, Any] = {} if models is None else {"models": list(models)}
         limits = do.limits if token == do.tokens[0] else {}
+        if token == do.tokens[0] and is_interim(row.alias, do.alias):
+            given["key_alias"] = do.alias
         back = fields(_with_lifetime(limits), row.limits, metadata)
+        if not given and not back and metadata == row.metadata:
+            continue
         body = {**again, **back, **given, "metadata": metadata}
         if limits.get("team"):
             limits, says = _team_back(api, row, body, limits, do.alias)
@@ -174,7 +178,13 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
         ends = limits.get("expires")  # a moment, or none at all
         others = {name: limit for name, limit in limits.items() if name != "expires" or ends is None}
         late = ends is not None and not _ends_at(row, ends)
-        if mark_of(row.metadata) is not None or not scope or late or differing(row, others, created=False):
+        if (
+            mark_of(row.metadata) is not None
+            or is_interim(row.alias, do.alias)
+            or not scope
+            or late
+            or differing(row, others, created=False)
+        ):
             raise StepError(f"the proxy accepted the write and did not let go of {do.alias!r}")
     return tuple(notes)
 

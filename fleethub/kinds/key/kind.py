@@ -200,14 +200,22 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             says.insert(0, "keeps its models, which were changed by hand since")
         for name, why in not_put_back(locked, item.seen).items() if item.seen else ():
             says.append(f"keeps its {name} ({why})")
-        if locked.found and not Kept.is_told_by(locked.shape):
-            beside = item.seen.attrs.interim if item.seen and item.seen.attrs.replaces else None
-            says.append(
-                f"keeps its two values, for its rotation is not at its end: FleetHub's is {beside!r} there"
-                if beside
-                else "keeps the value that FleetHub gave it, for the one before is deleted"
-            )
+        beside = self.unfinished(item)
+        if beside or (locked.found and not Kept.is_told_by(locked.shape)):
+            kept = beside or "the value that FleetHub gave it, for the one before is deleted"
+            says.append(f"keeps {kept}")
         return f"it was there before FleetHub, and {' and '.join(says) or 'stays as it is'}"
+
+    def unfinished(self, item: KeyState) -> str:
+        """The values of a rotation, of which either may be in use."""
+        from fleethub.kinds.key.attributes import interim
+
+        if item.seen is None or not item.seen.telemetry.olds:
+            return ""
+        begun = item.locked.pending if item.locked else None
+        beside = item.seen.attrs.interim or (interim(item.address.alias, begun.generation) if begun else "")
+        says = "its two values, for its rotation is not at its end"
+        return says + (f": the new one is {beside!r} there" if beside else "")
 
     def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:
         """A key that no node has was used just now: somebody would be refused."""

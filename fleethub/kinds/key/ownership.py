@@ -42,6 +42,14 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             f"the key {alias!r} on {proxy} was renamed to {renamed!r}, and another key has its alias now",
             f"rename or delete that other key in LiteLLM; then the next apply renames {renamed!r} back",
         )
+    if (beside := seen.attrs.interim) and not renewed and seen.telemetry.rows:
+        return finding(
+            "key.alias-taken",
+            f"the key {alias!r} on {proxy} is called {beside!r} there, and a key that fleet.lock does not know has its "
+            "alias: its older value, where a lockfile was lost amid a rotation, or somebody else's",
+            f"rename that other key in LiteLLM (its value works on), or delete it once nobody uses it; then the next "
+            f"apply renames {beside!r}",
+        )
     if seen.telemetry.rows > 1:
         return finding(
             "key.alias-duplicate",

@@ -58,13 +58,15 @@ def _let_go(item: KeyState, seen: KeySeen) -> Work:
     locked, told = record_of(item.locked), seen.telemetry
     models = put_back(locked, told.listed)
     limits = limits_put_back(locked, seen)
-    marked = seen.mark is not None
+    marked = seen.mark is not None or bool(told.olds)  # a value of a rotation has one
     if not marked and not limits and (models is None or {*told.listed} == {*models}):
         return Work()
     steps: list[Step] = []
-    alias = seen.attrs.renamed or seen.attrs.interim or item.address.alias
+    alias = there = seen.attrs.renamed or seen.attrs.interim or item.address.alias
+    if seen.attrs.interim and not (told.held or told.rows):
+        alias = item.address.alias  # of a rotation that came to all but this
     if models and (lacking := {*models} - {*told.listed}) and told.listed:
-        widen = KeyWiden(locked.source, alias, told.token, tuple(sorted(lacking)))
+        widen = KeyWiden(locked.source, there, told.token, tuple(sorted(lacking)))
         steps.append(Step(f"{item.address}/widen", item.address, Phase.EXPAND, widen))
     do = KeyRelease(locked.source, alias, (told.token, *told.olds), models, limits)
     after = tuple(step.id for step in steps)
