@@ -85,7 +85,6 @@ PURE = (
 )
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
-    "httpx",
     "httpcore",
     "fabric",
     "subprocess",
@@ -100,8 +99,11 @@ IMPURE = {
 }
 #: Third-party packages with one home each.
 HOMES = {
-    "httpx": {"clients/http.py", "clients/http_answer.py", "clients/http_failure.py", "clients/deadline.py"},
-    "httpcore": {"clients/deadline.py"},
+    "httpcore": {
+        *("clients/deadline.py", "clients/http.py", "clients/http_answer.py", "clients/http_failure.py"),
+        *("clients/http_kept.py", "clients/http_place.py", "clients/http_way.py"),
+    },
+    "certifi": {"clients/http_way.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"kinds/diff.py"},
     "subprocess": {"clients/git.py", "clients/resolver.py", "clients/process.py", "clients/ssh/program.py"},
@@ -249,7 +251,7 @@ def blind(module: ast.Module) -> set[str]:
 
 
 def test_help_imports_click_alone() -> None:
-    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.operations"]
+    heavy = ["pydantic", "httpcore", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.operations"]
     code = (
         "import sys\nfrom fleethub.cli.group import cli\n"
         "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"

@@ -1,4 +1,4 @@
-"""A time limit for whole requests: httpx limits each read and write, so a server that drips is listened to for ever.
+"""A time limit for whole requests: httpcore limits each read and write, so a server that drips is listened to for ever.
 
 What a thread does inside of ``within`` ends by its deadline, headers and all: every wait on the network takes what is
 left of the time.
@@ -10,12 +10,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpcore
-
-if TYPE_CHECKING:
-    import httpx
 
 PIECE = 1 << 14  # bytes of a request that are sent at a time; one call for all of them has no limit as a whole
 _END: ContextVar[float | None] = ContextVar("end", default=None)
@@ -35,17 +32,6 @@ def passed() -> bool:
     """Whether it is over."""
     end = _END.get()
     return end is not None and time.monotonic() > end
-
-
-def bound(client: httpx.Client) -> None:
-    """Let every connection of a client heed the deadline.
-
-    httpx has no argument for this: what it connects with is two attributes down, in each of its transports.
-    """
-    for transport in (client._transport, *client._mounts.values()):
-        pool = getattr(transport, "_pool", None)
-        if isinstance(pool, httpcore.ConnectionPool):
-            pool._network_backend = Network(pool._network_backend)
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:

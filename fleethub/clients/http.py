@@ -1,57 +1,38 @@
 """One pooled client of HTTP: JSON in and out, errors as one type.
 
-An error's text never holds a header, a body that was sent, or more than a little of the answer.
+An error's text never holds a header, a body that was sent, or more than a little of the answer. httpcore is what httpx
+is made on; what httpx adds to it (cookies, redirects, models of request and answer) took half of a request's time, and
+nothing of it is used here.
 """
 
 from __future__ import annotations
 
-import os
-import ssl
+import json as codec
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property, lru_cache
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from types import MappingProxyType
 from typing import Any
-from urllib.request import getproxies
 
-import httpx
+import httpcore
 
-from fleethub.clients.deadline import bound, within
-from fleethub.clients.http_answer import Answer, HttpError, read_body, read_json
+from fleethub import __version__
+from fleethub.clients.deadline import within
+from fleethub.clients.http_answer import Answer, HttpError, headers_of, read_body, read_json
 from fleethub.clients.http_failure import as_http_error
+from fleethub.clients.http_kept import Connections
+from fleethub.clients.http_place import place_of
+from fleethub.clients.http_way import KEPT, Ways
 from fleethub.clients.requests_log import noted
 from fleethub.model.secret import Secret
 from fleethub.model.trust import Guard, origin_of
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
-USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
 LONGEST_LINE = 1 << 20  # bytes of one line of an answer that is read line by line
-#: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
-#: "localhost" for itself.
-HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
-
-
-#: Of many requests to few places a quarter was httpx reading the same URL again.
-_parsed = lru_cache(256)(httpx.URL)
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates that are trusted here, read once in a process: reading them takes longer than a small plan."""
-    return httpx.create_ssl_context()
-
-
-def _trusting(file: Path) -> ssl.SSLContext:
-    """The same, and the certificates of a PEM file: an authority of one's own, or the server's certificate itself.
-
-    Raises OSError (ssl.SSLError is one).
-    """
-    context = httpx.create_ssl_context()
-    context.load_verify_locations(file)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
+_BODIES = ("POST", "PUT", "PATCH")  # whose length is told even where they have none
+_GZIP = {"Accept-Encoding": "gzip"}
+_ALWAYS = [(b"Accept", b"*/*"), (b"Connection", b"keep-alive"), (b"User-Agent", f"fleethub/{__version__}".encode())]
 
 
 class Http:
@@ -64,58 +45,8 @@ class Http:
         of certificates that are trusted besides the usual ones, by the URL that they are for.
         """
         self._guard = guard
-        self._limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
-        own = {origin_of(url): file for url, file in authorities.items()}
-        self._authorities = {origin: file for origin, file in own.items() if origin.startswith("https://")}
-        self._unusable: dict[str, str] = {}
-        self._clients: dict[bool, httpx.Client] = {}
-        self._making = Lock()
-
-    @cached_property
-    def _through_tls(self) -> bool:
-        """Whether this machine's web proxy is spoken to by TLS; asked once, as a client is made for it once."""
-        return any(way.startswith("https") for way in getproxies().values())
-
-    def _client(self, url: str) -> httpx.Client:
-        """The client for a URL; certificates are read where TLS may be needed: a fleet of plain HTTP needs none."""
-        tls = not url.lower().startswith("http://") or self._through_tls
-        with self._making:
-            if tls not in self._clients:
-                client = self._clients[tls] = self._made(tls)
-                bound(client)
-            if (why := self._unusable.get(origin_of(url))) is not None:
-                raise HttpError(why, "certificate")
-            return self._clients[tls]
-
-    def _made(self, tls: bool) -> httpx.Client:
-        """A client as this machine's environment says; raises HttpError where nothing can be sent with it."""
-        try:
-            trusted = _trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
-        except OSError as error:
-            where = _set("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-            raise HttpError(f"TLS cannot be used: {_file_reason(error)}{where}", "certificate") from None
-        try:
-            return httpx.Client(
-                verify=trusted,
-                timeout=USUAL,
-                limits=self._limits,
-                mounts={**dict.fromkeys(HERE), **(self._own() if tls else {})},
-                headers={"Accept-Encoding": "gzip"},
-                follow_redirects=False,
-            )
-        except (ValueError, ImportError, httpx.InvalidURL):  # whose words may hold a proxy's password
-            names = _set(*(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")))
-            raise HttpError(f"the web proxy is not usable: http:// and https:// are, SOCKS is not{names}") from None
-
-    def _own(self) -> dict[str, httpx.HTTPTransport]:
-        """A way of its own to each origin with certificates of its own; what is wrong with a file is kept for it."""
-        ways: dict[str, httpx.HTTPTransport] = {}
-        for origin, file in self._authorities.items():
-            try:
-                ways[origin] = httpx.HTTPTransport(verify=_trusting(file), limits=self._limits)
-            except OSError as error:
-                self._unusable[origin] = f"the certificates in {file} cannot be used: {_file_reason(error)}"
-        return ways
+        ways = Ways({origin_of(url): file for url, file in authorities.items()})
+        self._connections = Connections(ways.connection, limit, KEPT)
 
     def request(
         self,
@@ -138,24 +69,20 @@ class Http:
         self.permit(url)
         sending = {**(headers or {}), **({"Authorization": f"Bearer {token.reveal()}"} if token is not None else {})}
         whole = WHOLE if limit is None else limit
-        waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
+        waits = _waits(CONNECT, READ) if limit is None else _waits(min(CONNECT_LONG, limit), limit)
 
-        client, told = self._client(url), dict[str, str]()
-
-        def send() -> tuple[int, bytearray]:
-            with client.stream(
-                method, _parsed(url), headers=sending, json=json, params=params, timeout=waits
-            ) as answer:
-                told.update(answer.headers)
-                return answer.status_code, read_body(answer)
+        def send() -> tuple[int, Mapping[str, str], bytearray]:
+            with self._asked(method, url, sending, json, waits, params) as answer:
+                told = headers_of(answer)
+                return answer.status, told, read_body(answer, told)
 
         with noted(method, url, params) as note, as_http_error(), within(whole):  # both tries together
             try:
-                status, data = send()
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                status, told, data = send()
+            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
                 if method != "GET" and not again:
                     raise
-                status, data = send()
+                status, told, data = send()
             note.ended = str(status)
         body = read_json(data)
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
@@ -171,27 +98,55 @@ class Http:
         more closes the iterator, and the connection with it: the server sees that nobody listens.
         """
         self.permit(url)
-        waits = httpx.Timeout(silence, connect=CONNECT_LONG, pool=None)
-        plain = {"Accept-Encoding": "identity"}
+        plain, waits = {"Accept-Encoding": "identity"}, _waits(CONNECT_LONG, silence)
         with (
             noted(method, url) as note,
             as_http_error(),
-            self._client(url).stream(method, url, headers=plain, json=json, timeout=waits) as answer,
+            self._asked(method, url, plain, json, waits) as answer,
         ):
-            note.ended = str(answer.status_code)
-            if answer.status_code >= 400:
+            note.ended = str(answer.status)
+            if answer.status >= 400:
                 with within(READ):
-                    said = read_json(read_body(answer))
-                yield Answer(answer.status_code, said)
+                    said = read_json(read_body(answer, headers_of(answer)))
+                yield Answer(answer.status, said)
                 return
             rest = b""
-            for piece in answer.iter_raw():
+            for piece in answer.iter_stream():
                 *whole, rest = (rest + piece).split(b"\n")
-                yield from (Answer(answer.status_code, read_json(line)) for line in whole if line.strip())
+                yield from (Answer(answer.status, read_json(line)) for line in whole if line.strip())
                 if len(rest) > LONGEST_LINE:
                     raise HttpError(f"a line of the answer is longer than {LONGEST_LINE >> 20} MiB")
             if rest.strip():
-                yield Answer(answer.status_code, read_json(rest))
+                yield Answer(answer.status, read_json(rest))
+
+    @contextmanager
+    def _asked(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        json: Any,
+        waits: Mapping[str, float | None],
+        params: Mapping[str, object] | None = None,
+    ) -> Iterator[httpcore.Response]:
+        """Send it, and give what comes back, of which the body is not read yet; raises what httpcore does."""
+        place = place_of(url)
+        lines = [(b"Host", place.host), *_ALWAYS]
+        lines += [(name.encode("ascii"), value.encode("ascii")) for name, value in ({**_GZIP, **headers}).items()]
+        content = None if json is None else _written(json)
+        if content is not None:
+            lines.append((b"Content-Type", b"application/json"))
+        if content is not None or method in _BODIES:
+            lines.append((b"Content-Length", str(len(content or b"")).encode()))
+        asked = httpcore.Request(
+            method, place.asked(params), headers=lines, content=content, extensions={"timeout": waits}
+        )
+        with self._connections.to(place) as connection:
+            answer = connection.handle_request(asked)
+            try:
+                yield answer
+            finally:
+                answer.close()
 
     def permit(self, url: str) -> None:
         """Raises HttpError where nothing may be sent to: whoever would open a credential for it asks first."""
@@ -199,18 +154,14 @@ class Http:
             raise HttpError(f"{origin_of(url)} is not known on this machine, so nothing was sent there", "untrusted")
 
     def close(self) -> None:
-        """Close the pools."""
-        for client in self._clients.values():
-            client.close()
+        """Close what is open."""
+        self._connections.close()
 
 
-def _file_reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "it holds no certificate in PEM form"
-    return error.strerror or type(error).__name__
+def _waits(connect: float, each: float) -> Mapping[str, float | None]:
+    """Seconds to connect, and for each piece that is sent or comes."""
+    return {"connect": connect, "read": each, "write": each, "pool": None}
 
 
-def _set(*names: str) -> str:
-    """Which of these variables are set, to be said behind what is wrong with them."""
-    found = [name for name in names if os.environ.get(name) or os.environ.get(name.lower())]
-    return f" (look at {', '.join(found)})" if found else ""
+def _written(json: Any) -> bytes:
+    return codec.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -304,7 +304,7 @@ def test_context_imports_next_to_nothing(place: Place) -> None:
         "inspect",
         "shutil",
         "pydantic",
-        "httpx",
+        "httpcore",
         "jinja2",
         "rich",
         "deepdiff",

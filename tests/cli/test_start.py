@@ -31,14 +31,14 @@ HEAVY = {
         "dataclasses",
         "pydantic",
         "jinja2",
-        "httpx",
+        "httpcore",
         "tomllib",
         "rich",
         "subprocess",
         "importlib.metadata",
     },
     "validate": {
-        "httpx",
+        "httpcore",
         "rich",
         "deepdiff",
         "fabric",
@@ -50,7 +50,7 @@ HEAVY = {
         "packaging",
         "dotenv",
     },
-    "plan": {"rich", "deepdiff", "fabric", "tomlkit", "jsonschema", "numpy"},
+    "plan": {"httpx", "urllib.request", "rich", "deepdiff", "fabric", "tomlkit", "jsonschema", "numpy"},
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,7 +14,8 @@ from threading import Thread
 
 import pytest
 
-from fleethub.clients.http import Http, _trusted
+from fleethub.clients import http_way
+from fleethub.clients.http import Http
 from fleethub.clients.http_answer import HttpError
 from fleethub.model.secret import Secret
 from fleethub.testing.tangleclaw import TangleClaw
@@ -25,6 +28,8 @@ class Proxy(HTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None]] = []
+        self.proved: list[str | None] = []
+        self.tunnels: list[str] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
 
@@ -33,9 +38,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Authorization")))
+        self.server.proved.append(self.headers.get("Proxy-Authorization"))
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"{}")
+
+    def do_CONNECT(self) -> None:
+        self.server.tunnels.append(self.path)
+        self.send_error(403)
 
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -73,12 +83,39 @@ def test_what_runs_elsewhere_is_asked_through_the_operators_proxy(proxy: Proxy) 
 
 
 @pytest.mark.parametrize(
+    ("names", "host"), [("example", "llm.example"), ("a, llm.example:4000", "llm.example"), ("fe80::9", "[fe80::9]")]
+)
+def test_who_is_not_to_be_asked_through_it_is_not(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, names: str, host: str
+) -> None:
+    monkeypatch.setenv("no_proxy", names)
+    http = Http()
+    with pytest.raises(HttpError):
+        http.request("GET", f"http://{host}:4000/health", limit=1)
+    http.close()
+    assert proxy.asked == []
+
+
+def test_a_web_proxy_gets_its_own_credential_and_nobody_else_does(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"ops:p%40ss@127.0.0.1:{proxy.server_port}")  # without a scheme it is http
+    http = Http()
+    http.request("GET", "http://llm.example/health", token=Secret(TOKEN))
+    with pytest.raises(HttpError):
+        http.request("GET", "https://llm.example/health")  # by ALL_PROXY, which opens no tunnel
+    http.close()
+    assert proxy.asked == [("http://llm.example/health", f"Bearer {TOKEN}")]
+    assert proxy.proved == [f"Basic {b64encode(b'ops:p@ss').decode()}"]
+    assert proxy.tunnels == ["llm.example:443"]
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("HTTP_PROXY", "foo://ops:canary@proxy:1"),
         ("ALL_PROXY", "socks5://ops:canary@proxy:1"),
         ("HTTPS_PROXY", "http://proxy:canary"),
-        ("NO_PROXY", "[::"),
     ],
 )
 def test_a_web_proxy_that_cannot_be_used_is_told_as_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -97,7 +134,7 @@ def test_a_web_proxy_that_cannot_be_used_is_told_as_one(monkeypatch: pytest.Monk
 def test_files_of_the_environment_that_tls_cannot_do_with_are_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    _trusted.cache_clear()
+    http_way._usual.cache_clear()
     for other in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, str(tmp_path / "gone" / "file"))
@@ -106,10 +143,12 @@ def test_files_of_the_environment_that_tls_cannot_do_with_are_told(
     assert told.value.why == "certificate"
 
 
-def test_httpx_comes_without_its_command_line() -> None:
-    code = "import sys, fleethub.clients.http; print(sorted({'httpx', 'pygments', 'rich'} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['httpx']\n"
+def test_a_client_imports_neither_httpx_nor_what_reads_web_proxies() -> None:
+    heavy = {"httpx", "urllib.request", "http.client", "email.parser"}
+    code = f"import sys, fleethub.clients.http; print(sorted({heavy!r} & sys.modules.keys()))"
+    kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=kept)
+    assert done.stdout == "[]\n"
 
 
 def test_certificates_of_ones_own_are_for_their_own_url_alone(tmp_path: Path) -> None:
