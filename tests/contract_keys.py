@@ -291,7 +291,7 @@ def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
     place.apply()
     admin.update("web", spend=3.5, metadata={**admin.row("web")["metadata"], "note": "mine"})  # type: ignore[dict-item]
     out = place.run("rotate", "key.main.web", "--yes", code=0)
-    assert "the old one stops working 7 days after that; what it has spent (3.5) goes along" in out
+    assert "the old one stops working 7 days after that; what it has spent (3.50) goes along" in out
     assert "fleethub show key.main.web --reveal" in out
     place.apply()
     old, new = admin.row("web"), admin.row("web--g2")
@@ -426,7 +426,7 @@ def test_a_spent_budget_is_told(applied: Place, admin: Admin) -> None:
     admin.update("volta", spend=20.5)
     out = applied.run("plan", code=0)
     assert "key.spent" in out
-    assert "it has spent 20.5 of 20" in out
+    assert "it has spent 20.50 of 20" in out
 
 
 def test_what_the_proxy_gives_new_keys_is_taken_off_or_told(
