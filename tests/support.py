@@ -12,7 +12,7 @@ from typing import Any
 
 from fleethub.cli import main
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.fleetspec import load as load_spec
 from fleethub.lockfile.text import load
 from fleethub.operations.stores import known
@@ -144,7 +144,7 @@ def recorded() -> Any:
     sent: list[tuple[str, str]] = []
     original = Http.request
 
-    def request(self: Http, method: str, url: str, **kwargs: Any) -> Answer:
+    def request(self: Http, method: str, url: str, **kwargs: Any) -> HttpAnswer:
         sent.append((method, "/" + url.split("/", 3)[3]))
         return original(self, method, url, **kwargs)
 

@@ -36,7 +36,7 @@ WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """What an apply did; ``lockfile`` is the state after it."""
 
     lockfile: Lockfile
@@ -54,7 +54,7 @@ def apply(
     seed: str,
     save: Callable[[Lockfile], None],
     emit: Callable[[Event], None],
-) -> Outcome:
+) -> ApplyOutcome:
     """Carry the plan out. ``context.serial`` is the new serial; ``save`` puts a lockfile on disk before it returns."""
     run, lockfile = _Run(lockfile, emit), lockfile_after(lockfile, plan.renamed)
     run.take(
@@ -99,7 +99,7 @@ def apply(
         )
     )
     save(run.lockfile)
-    return Outcome(
+    return ApplyOutcome(
         run.lockfile, tuple(run.done), tuple(run.failed), tuple(run.skipped), tuple(dict.fromkeys(run.notes))
     )
 

@@ -15,7 +15,7 @@ MOST_SAYS, LONGEST_SAYS = 20, 400
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckAnswer:
     """What a check says of the entry of that number, where it does not hold; -1: of the check itself.
 
     ``says``: a function's own words; why it has no answer; the field that is unknown.
@@ -29,7 +29,7 @@ class Answer:
 
 
 #: Asks checks of a view's document: see ``View.document``.
-Evaluate = Callable[[Sequence[Check], Mapping[str, Any]], Sequence[Answer]]
+Evaluate = Callable[[Sequence[Check], Mapping[str, Any]], Sequence[CheckAnswer]]
 
 
 def variables(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,14 +49,14 @@ def question(checks: Iterable[Check], document: Mapping[str, Any]) -> bytes:
     return json.dumps({"checks": asked, "view": document}).encode()
 
 
-def lines_of(text: bytes, checks: int) -> tuple[list[Answer], int]:
+def lines_of(text: bytes, checks: int) -> tuple[list[CheckAnswer], int]:
     """What a worker wrote, and how many of the checks it came through, up to a line that is torn or no answer."""
-    found, done = list[Answer](), 0
+    found, done = list[CheckAnswer](), 0
     for line in _whole(text):
         if "done" in line:
             done = min(max(done, int(line["done"]) + 1), checks)
         else:
-            found.append(Answer(**line))
+            found.append(CheckAnswer(**line))
     return found, done
 
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
-from fleethub.checks.answers import Answer, Evaluate
+from fleethub.checks.answers import CheckAnswer, Evaluate
 from fleethub.checks.view import Subject, View
 from fleethub.model.address import Address
 from fleethub.model.extras import install
@@ -35,7 +35,7 @@ def judged(fleet: Fleet, view: View, evaluate: Evaluate, left: Container[Address
     return tuple(found)
 
 
-def _without_language(checks: Sequence[Check], answers: Iterable[Answer]) -> Iterator[Finding]:
+def _without_language(checks: Sequence[Check], answers: Iterable[CheckAnswer]) -> Iterator[Finding]:
     """One finding, however many checks are expressions that nobody here can read."""
     lack = {one.check: one for one in answers if one.hint == EXTRA}
     several = [checks[number] for number in sorted(lack)]
@@ -50,7 +50,7 @@ def _without_language(checks: Sequence[Check], answers: Iterable[Answer]) -> Ite
 
 
 def _of(
-    check: Check, subjects: Sequence[Subject], answers: Sequence[Answer], alone: Container[Address]
+    check: Check, subjects: Sequence[Subject], answers: Sequence[CheckAnswer], alone: Container[Address]
 ) -> Iterator[Finding]:
     """``alone``: what is not known of these is told apart, for the spec accepts it of each."""
     for one in answers:
@@ -65,14 +65,14 @@ def _of(
         yield _failed(check, says, hint, [subjects[one.entry] for one in several if one.entry >= 0])
 
 
-def _alike(answers: Iterable[Answer]) -> Mapping[tuple[str, str], list[Answer]]:
-    found: dict[tuple[str, str], list[Answer]] = {}
+def _alike(answers: Iterable[CheckAnswer]) -> Mapping[tuple[str, str], list[CheckAnswer]]:
+    found: dict[tuple[str, str], list[CheckAnswer]] = {}
     for one in answers:
         found.setdefault((one.says, one.hint), []).append(one)
     return found
 
 
-def _wrong(check: Check, answer: Answer, subject: Subject) -> Finding:
+def _wrong(check: Check, answer: CheckAnswer, subject: Subject) -> Finding:
     message = heard(answer.says, 400) if answer.says else _filled(check.message, subject.entry)
     return Finding(
         CHECK + check.name,

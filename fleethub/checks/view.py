@@ -17,7 +17,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource
-from fleethub.model.plan import MISSING, Action, Change, Load
+from fleethub.model.plan import MISSING, Action, Change, PlannedVram
 from fleethub.model.serving import Backend, Model
 from fleethub.placement.planned import PlannedSet, planned_sets
 
@@ -54,7 +54,7 @@ class View:
 def view_of(
     fleet: Fleet,
     wanted: Mapping[Address, AnyResource],
-    loads: Iterable[Load],
+    loads: Iterable[PlannedVram],
     changes: Iterable[Change],
     whole: bool = True,
 ) -> View:
@@ -181,7 +181,7 @@ def _model(one: Model, nodes: Sequence[str], keys: Iterable[str]) -> Subject:
     return Subject(entry, address, one.place)
 
 
-def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Sequence[str]) -> Subject:
+def _backend(one: Backend, load: PlannedVram | None, planned: PlannedSet, nodes: Sequence[str]) -> Subject:
     address = Address("backend", one.name)
     known = {name: value for name, value in _capacity(one, load, planned).items() if value is not None}
     entry = {
@@ -198,7 +198,7 @@ def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Sequen
     return Subject(entry, address, one.place)
 
 
-def _capacity(one: Backend, load: Load | None, planned: PlannedSet) -> dict[str, int | str | None]:
+def _capacity(one: Backend, load: PlannedVram | None, planned: PlannedSet) -> dict[str, int | str | None]:
     """What is planned there, what there is and whether it fits; None: not known."""
     total = load.total if load is not None and load.total is not None else sum(gpu.vram for gpu in one.gpus) or None
     if not planned:

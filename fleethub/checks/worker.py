@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib.metadata import entry_points
 from typing import IO, Any
 
-from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, Answer, unknown, variables
+from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, CheckAnswer, unknown, variables
 from fleethub.checks.language import NoLanguage, Unanswerable, compiled, given
 from fleethub.checks.public import GROUP, Entry, Lists, Unknown
 
@@ -49,23 +49,25 @@ def _write(out: IO[str], line: Mapping[str, Any]) -> None:
     out.flush()
 
 
-def answers(one: Mapping[str, Any], view: Mapping[str, Any]) -> Iterator[Answer]:
+def answers(one: Mapping[str, Any], view: Mapping[str, Any]) -> Iterator[CheckAnswer]:
     """What one check of a question says, where it does not hold."""
     number, about = one["number"], one["about"]
     try:
         ask = _expression(one["expression"], about, view) if one["expression"] else _function(one["use"], view)
     except Unanswerable as error:
-        yield Answer(number, -1, "failed", str(error), error.hint)
+        yield CheckAnswer(number, -1, "failed", str(error), error.hint)
         return
     for at, entry in enumerate(view[about]):
         try:
             said = list(_short(ask(entry)))
         except Unanswerable as error:
-            yield Answer(number, at, "unknown" if error.unknown else "failed", error.unknown or str(error), error.hint)
+            yield CheckAnswer(
+                number, at, "unknown" if error.unknown else "failed", error.unknown or str(error), error.hint
+            )
         except BaseException as error:  # a function can raise whatever Python can, SystemExit too
-            yield Answer(number, at, "failed", f"{type(error).__name__}: {error}"[:LONGEST_SAYS])
+            yield CheckAnswer(number, at, "failed", f"{type(error).__name__}: {error}"[:LONGEST_SAYS])
         else:
-            yield from (Answer(number, at, "wrong", says) for says in said)
+            yield from (CheckAnswer(number, at, "wrong", says) for says in said)
 
 
 def _expression(expression: str, about: str, view: Mapping[str, Any]) -> Ask:

@@ -12,7 +12,7 @@ from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.model.trust import Record
+    from fleethub.model.trust import TrustRecord
     from fleethub.operations.outcome import Outcome
     from fleethub.operations.trust import New
     from fleethub.operations.trust_record import TrustResult
@@ -105,7 +105,7 @@ def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
     guarded(out, work)
 
 
-def _show(out: Out, record: Record) -> None:
+def _show(out: Out, record: TrustRecord) -> None:
     for origin, known in sorted(record.origins.items()):
         gets = f", gets {' and '.join(map(str, known.credentials))}" if known.credentials else ""
         out.text(f"  {origin} ({', '.join(known.uses)}){gets}")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer, HttpError
+from fleethub.clients.http_answer import HttpAnswer, HttpError
 from fleethub.clients.servers import ServerError
 from fleethub.model.text import flat
 
@@ -27,7 +27,7 @@ class Api:
     def __init__(self, http: Http, url: str, error: type[ServerError]) -> None:
         self._http, self._url, self._error = http, url, error
 
-    def ask(self, method: str, path: str, body: Any = None) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None) -> HttpAnswer:
         """Its answer, of whatever status. Asked once more when the connection breaks: nothing here changes anything."""
         try:
             return self._http.request(method, self._url + path, json=body, again=True)

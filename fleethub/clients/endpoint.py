@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer, HttpError
+from fleethub.clients.http_answer import HttpAnswer, HttpError
 from fleethub.dotenv import assignments
 from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.secret import Secret
@@ -52,7 +52,7 @@ def _ask(http: Http, call: Call, keys: Mapping[str, Secret]) -> Reply:
     return read(call, answer)
 
 
-def read(call: Call, answer: Answer) -> Reply:
+def read(call: Call, answer: HttpAnswer) -> Reply:
     """An answer with its meaning: the names of a list, or why there is none."""
     if not 200 <= answer.status < 300:
         return Reply(answer.status, kind=heard(answer.kind()), says=answer.said())

@@ -18,7 +18,7 @@ import httpcore
 
 from fleethub import __version__
 from fleethub.clients.deadline import within
-from fleethub.clients.http_answer import Answer, HttpError, headers_of, read_body, read_json
+from fleethub.clients.http_answer import HttpAnswer, HttpError, headers_of, read_body, read_json
 from fleethub.clients.http_failure import as_http_error
 from fleethub.clients.http_kept import Connections
 from fleethub.clients.http_place import place_of
@@ -60,7 +60,7 @@ class Http:
         again: bool = False,
         secrets: tuple[Secret, ...] = (),
         limit: float | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Send one request; raises HttpError. ``limit``: seconds for all of it, instead of the usual time-outs.
 
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
@@ -89,9 +89,9 @@ class Http:
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
         text = data.decode("utf-8", "replace") if body is None and status < 400 else ""
-        return Answer(status, body, told, text)
+        return HttpAnswer(status, body, told, text)
 
-    def lines(self, method: str, url: str, *, json: Any, silence: float) -> Iterator[Answer]:
+    def lines(self, method: str, url: str, *, json: Any, silence: float) -> Iterator[HttpAnswer]:
         """Send one request and yield each line of its answer, which is JSON, as it comes; raises HttpError.
 
         An answer that is no success is one line. ``silence``: seconds that may pass without any. Whoever goes on no
@@ -108,16 +108,16 @@ class Http:
             if answer.status >= 400:
                 with within(READ):
                     said = read_json(read_body(answer, headers_of(answer)))
-                yield Answer(answer.status, said)
+                yield HttpAnswer(answer.status, said)
                 return
             rest = b""
             for piece in answer.iter_stream():
                 *whole, rest = (rest + piece).split(b"\n")
-                yield from (Answer(answer.status, read_json(line)) for line in whole if line.strip())
+                yield from (HttpAnswer(answer.status, read_json(line)) for line in whole if line.strip())
                 if len(rest) > LONGEST_LINE:
                     raise HttpError(f"a line of the answer is longer than {LONGEST_LINE >> 20} MiB")
             if rest.strip():
-                yield Answer(answer.status, read_json(rest))
+                yield HttpAnswer(answer.status, read_json(rest))
 
     @contextmanager
     def _asked(

@@ -34,7 +34,7 @@ class HttpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """Status and JSON body; ``body`` is None when it is not JSON, and ``text`` is what was said in its place.
 
     ``headers`` by lower-case name.

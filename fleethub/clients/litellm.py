@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer, HttpError
+from fleethub.clients.http_answer import HttpAnswer, HttpError
 from fleethub.model import keycall
 from fleethub.model.observation import EVERY
 from fleethub.model.readings.proxy import KeyRow, MasterUse, ProxyReading, Team
@@ -338,14 +338,14 @@ class LiteLLM:
     def _call(self, method: str, path: str, *, auth: bool = True, **kwargs: Any) -> Any:
         return _good(self._send(method, self._url + path, self._master if auth else None, **kwargs), auth)
 
-    def _send(self, method: str, url: str, token: Secret | None, **kwargs: Any) -> Answer:
+    def _send(self, method: str, url: str, token: Secret | None, **kwargs: Any) -> HttpAnswer:
         try:
             return self._http.request(method, url, token=token, **kwargs)
         except HttpError as error:
             raise LiteLLMError(str(error)) from None
 
 
-def _good(answer: Answer, auth: bool = True) -> Any:
+def _good(answer: HttpAnswer, auth: bool = True) -> Any:
     if answer.status == 503 and isinstance(answer.body, dict) and "db" in answer.body:
         return answer.body
     if answer.status not in (200, 201):

@@ -8,7 +8,7 @@ from json import loads
 
 from fleethub.clients.answer import ask
 from fleethub.clients.endpoint import counted, read
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.dataclass import dataclass
@@ -96,7 +96,7 @@ def _reply(call: Call, code: str, status: str, connected: str, body: bytes, by: 
             parsed = loads(body)
         except (ValueError, RecursionError):
             parsed = None
-        return read(call, Answer(answered, parsed, by))
+        return read(call, HttpAnswer(answered, parsed, by))
     failure = _CODES.get(code, Failure.OTHER)
     if failure is Failure.HANGS and not connected.strip("0."):
         failure = Failure.SILENT

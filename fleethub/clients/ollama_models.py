@@ -7,7 +7,7 @@ from typing import Any
 
 from fleethub.clients.answered import Lenient, valid
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer, HttpError
+from fleethub.clients.http_answer import HttpAnswer, HttpError
 from fleethub.clients.ollama import Bytes, Line, Ollama, OllamaError
 from fleethub.clients.servers import Pulling
 from fleethub.model.readings.server import ServerReading
@@ -81,14 +81,14 @@ class OllamaModels:
             raise OllamaError(f"deleting {name}: {answer.reason()}")
         return True
 
-    def _ask(self, method: str, path: str, body: Any, limit: float) -> Answer:
+    def _ask(self, method: str, path: str, body: Any, limit: float) -> HttpAnswer:
         try:
             return self._http.request(method, self._url + path, json=body, limit=limit)
         except HttpError as error:
             raise OllamaError(f"{path}: {error}") from None
 
 
-def _line(answer: Answer) -> _Progress:
+def _line(answer: HttpAnswer) -> _Progress:
     """A line of a pull; raises OllamaError for what went wrong, in the server's words."""
     if answer.status >= 400:
         raise OllamaError(f"/api/pull: {answer.reason()}")

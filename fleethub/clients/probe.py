@@ -25,7 +25,7 @@ class Unreachable:
     alive: bool = False
 
 
-class Probe:
+class ConnectionProbe:
     """Connection attempts to http(s) URLs, under way from now on for ``seconds``.
 
     What is asked through a web proxy (HTTP_PROXY) counts as there.
@@ -62,7 +62,7 @@ class Probe:
 
 def unreachable(urls: Iterable[str], seconds: float = SECONDS) -> dict[str, Unreachable]:
     """Of http(s) URLs, those at which nobody answers within ``seconds``, and why."""
-    return Probe(urls, seconds).unreachable()
+    return ConnectionProbe(urls, seconds).unreachable()
 
 
 def _proxied(url: str) -> bool:

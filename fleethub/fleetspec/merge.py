@@ -8,7 +8,7 @@ from typing import Any
 from fleethub import nodetypes
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
-from fleethub.fleetspec.tables.block import Block
+from fleethub.fleetspec.tables.block import BlockTable
 from fleethub.fleetspec.tables.consuming import ConsumerTable, RoleTable
 from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
@@ -70,7 +70,7 @@ def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
     """The consumers as nodes of the type that puts their key where their block says."""
     for name, table in spec.consumers.items():
         path: KeyPath = ("consumers", name)
-        same = (*Block.model_fields, "model", "fallbacks", "key", "settle", "timeout", "manage")
+        same = (*BlockTable.model_fields, "model", "fallbacks", "key", "settle", "timeout", "manage")
         values = {field: getattr(table, field) for field in same if field in table.model_fields_set}
         called = program(table)
         kind = nodetypes.get(called) if called in nodetypes.clients() else None

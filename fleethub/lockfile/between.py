@@ -12,7 +12,7 @@ from fleethub.lockfile.forms import encode
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import AnyLocked, Lockfile, birth
 from fleethub.model.plan import MISSING, Action, Change, FieldChange
 
@@ -44,8 +44,8 @@ class StateDiff:
     after: Lockfile
     changes: tuple[Change, ...]
     planned: tuple[Planned, ...]
-    done: tuple[Entry, ...]
-    by: Mapping[Address, Entry]
+    done: tuple[HistoryEntry, ...]
+    by: Mapping[Address, HistoryEntry]
     spec: tuple[str, ...]
     notes: tuple[str, ...]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Protocol
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -105,10 +104,3 @@ class ApplyFinished:
 
 
 Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | Progress | ApplyFinished
-
-
-class EventSink(Protocol):
-    """Takes each event as it happens."""
-
-    def __call__(self, event: Event) -> Any:
-        """Take one event."""

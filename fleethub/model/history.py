@@ -13,7 +13,7 @@ from fleethub.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """What was done. ``at`` is ISO 8601 in UTC. ``action``: apply, destroy, revoke, assign … ``says``: in a sentence.
 
     ``serial``: of the lockfile after it (None: it wrote none); ``apply``: the random id of who wrote it. ``plan``: its
@@ -61,7 +61,7 @@ class Entry:
 _TEXTS = ("action", "by", "says", "apply", "plan", "planned_by", "approved", "owner", "spec", "commit", "version")
 
 
-def entry(raw: Mapping[str, Any]) -> Entry:
+def entry(raw: Mapping[str, Any]) -> HistoryEntry:
     """A line of a store's history: of an apply, of an order about the state, or of a proposal and its answer."""
     texts = {name: raw[name] for name in _TEXTS if isinstance(raw.get(name), str)}
     texts["action"] = str(raw.get("action") or raw.get("operation") or "?")
@@ -73,7 +73,7 @@ def entry(raw: Mapping[str, Any]) -> Entry:
     named = raw["addresses"] if isinstance(raw.get("addresses"), list) else [raw.get("address")]
     changes = changes or {str(one): texts["action"] for one in named if one}
     return replace(
-        Entry(str(raw.get("ts", "")), serial=serial, exit=code, **texts),
+        HistoryEntry(str(raw.get("ts", "")), serial=serial, exit=code, **texts),
         part=raw.get("part") is True,
         broken_off=bool(raw.get("broken_off")),
         changes=changes,
@@ -82,7 +82,7 @@ def entry(raw: Mapping[str, Any]) -> Entry:
     )
 
 
-def edit_entry(raw: Mapping[str, Any]) -> Entry:
+def edit_entry(raw: Mapping[str, Any]) -> HistoryEntry:
     """A line of the history of edits (``operations.edit_write``)."""
     whose = f", for it is {raw['owner']}'s" if isinstance(raw.get("owner"), str) and raw["owner"] else ""
     refused = f"refused: {raw['refused']}{whose}" if isinstance(raw.get("refused"), str) else ""

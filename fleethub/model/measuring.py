@@ -69,7 +69,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class BackendCheck:
     """Each load, and what they say of the estimates together (None: nothing could be compared)."""
 
     backend: str

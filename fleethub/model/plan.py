@@ -193,7 +193,7 @@ NO_ORDERS = Orders()
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class PlannedVram:
     """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown).
 
     ``verdict`` is what its server does with the set after.
@@ -232,7 +232,7 @@ class Plan:
     left_alone: tuple[LeftAlone, ...] = ()
     findings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
-    loads: tuple[Load, ...] = ()
+    loads: tuple[PlannedVram, ...] = ()
     planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     fits: Mapping[str, str] = field(default_factory=dict)  # what each backend's server does with its ``planned`` set
     serial: int = 0

@@ -52,7 +52,7 @@ class Derived:
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Kept:
+class KeptValue:
     """The value of a key that FleetHub did not make and does not know, which came in by adoption.
 
     ``scope`` is its proxy, ``fingerprint`` what it is known by; ``token`` is LiteLLM's hash of it, where it was seen.

@@ -24,7 +24,7 @@ STATE = "state store"
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class OriginUse:
     """One thing of the spec that is contacted: its origin, what it is (``proxy.main url``), and what is sent there."""
 
     origin: str
@@ -38,7 +38,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandUse:
     """One command of the spec: its line, and what it is for."""
 
     line: str
@@ -59,13 +59,13 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TrustRecord:
     """This machine's record of one fleet. ``commands``: digest -> the line as it was shown."""
 
     origins: Mapping[str, Known] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
 
-    def knows(self, use: Use) -> bool:
+    def knows(self, use: OriginUse) -> bool:
         """Whether its origin is known, with the credential that is to go there."""
         known = self.origins.get(use.origin)
         return known is not None and (use.credential is None or use.credential in known.credentials)
@@ -74,7 +74,7 @@ class Record:
         """Whether a command is known."""
         return digest(line) in self.commands
 
-    def with_uses(self, uses: Iterable[Use], runs: Iterable[Run] = ()) -> Record:
+    def with_uses(self, uses: Iterable[OriginUse], runs: Iterable[CommandUse] = ()) -> TrustRecord:
         """The record with these added. A new reference for something known takes the old one's place."""
         origins, commands = dict(self.origins), dict(self.commands)
         fresh: dict[str, list[SecretRef]] = {}
@@ -87,7 +87,7 @@ class Record:
             origins[use.origin] = Known(tuple(dict.fromkeys((*known.uses, use.what))), kept)
         for run in runs:
             commands[digest(run.line)] = run.line
-        return Record(origins, commands)
+        return TrustRecord(origins, commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +131,13 @@ def digest(line: str) -> str:
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
-def uses(fleet: Fleet) -> tuple[Use, ...]:
+def uses(fleet: Fleet) -> tuple[OriginUse, ...]:
     """Everything that the spec has FleetHub, or a node with its key, talk to; each once."""
-    found: list[Use] = []
+    found: list[OriginUse] = []
 
     def use(at: str, what: str, credential: SecretRef | None = None) -> None:
         if origin := origin_of(at):
-            found.append(Use(origin, what, credential))
+            found.append(OriginUse(origin, what, credential))
 
     if isinstance(fleet.state.store, str):
         use(fleet.state.store, STATE)
@@ -161,24 +161,26 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def runs(fleet: Fleet) -> tuple[Run, ...]:
+def runs(fleet: Fleet) -> tuple[CommandUse, ...]:
     """Every command of the spec: those of references, those that start and end nodes, and functions of checks."""
     found = [*_commands(fleet.key_seed, SEED), *_commands(fleet.state.reference, STATE)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
     for told in fleet.notify.values():
         found += _commands(told.token, f"notify.{told.name} token")
-        found += [Run(shlex.join(told.command), f"notify.{told.name} command")] if told.command else []
+        found += [CommandUse(shlex.join(told.command), f"notify.{told.name} command")] if told.command else []
     for node in fleet.nodes.values():
         for name, value in node.env.items():
             found += _commands(value, f"{node.address} env {name}")
         if node.command:
-            found.append(Run(shlex.join(node.command), f"{node.address} {'restart' if node.consumer else 'command'}"))
+            found.append(
+                CommandUse(shlex.join(node.command), f"{node.address} {'restart' if node.consumer else 'command'}")
+            )
         for what, argv in _handing(node):
-            found.append(Run(shlex.join(argv), f"{node.address} {what}"))
+            found.append(CommandUse(shlex.join(argv), f"{node.address} {what}"))
         if node.stop:
-            found.append(Run(shlex.join(node.stop), f"{node.address} stop"))
-    found += [Run(function_line(check.use), f"check {check.name}") for check in fleet.checks if check.use]
+            found.append(CommandUse(shlex.join(node.stop), f"{node.address} stop"))
+    found += [CommandUse(function_line(check.use), f"check {check.name}") for check in fleet.checks if check.use]
     return tuple(dict.fromkeys(found))
 
 
@@ -194,7 +196,7 @@ def _handing(node: Node) -> Iterable[tuple[str, tuple[str, ...]]]:
     return ((what, argv) for what, argv in named if argv)
 
 
-def _commands(ref: SecretRef | str | None, what: str) -> Iterable[Run]:
+def _commands(ref: SecretRef | str | None, what: str) -> Iterable[CommandUse]:
     for alternative in ref.alternatives if isinstance(ref, SecretRef) else ():
         if alternative.startswith(COMMAND):
-            yield Run(alternative.removeprefix(COMMAND), what)
+            yield CommandUse(alternative.removeprefix(COMMAND), what)

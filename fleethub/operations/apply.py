@@ -13,7 +13,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Severity
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Applied, Lockfile
 from fleethub.model.plan import Result
 from fleethub.operations import history
@@ -211,7 +211,7 @@ def carry_out(
         notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
     result = Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
     code = Exit.STALE if stopped or refused is not None else _exit(result)
-    made = Entry(
+    made = HistoryEntry(
         "", asked.operation, applied.by, apply=context.apply, planned_by=asked.planned_by, approved=asked.approved,
         owner=held.input.owner, spec=workplace.fleet.digest, commit=applied.commit, version=applied.version,
     )  # fmt: skip

@@ -101,7 +101,7 @@ class Looking:
 @contextmanager
 def looking(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Iterator[Looking]:
     """What ``look`` reads with, until the end of the block; raises what that raises."""
-    from fleethub.clients.probe import Probe
+    from fleethub.clients.probe import ConnectionProbe
     from fleethub.planning.sources import sources
 
     loaded = load(path)
@@ -110,7 +110,7 @@ def looking(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> 
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
     trust = settle(fleet, known(fleet), trusting)
-    probe = Probe(s.at for s in wanted if s.system in ("litellm", *ENGINES) and trust.guard.allows(s.at))
+    probe = ConnectionProbe(s.at for s in wanted if s.system in ("litellm", *ENGINES) and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http
     from fleethub.clients.resolver import SecretResolver

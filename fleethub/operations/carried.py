@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from fleethub.clients import git
-from fleethub.model.history import Entry, edit_entry
+from fleethub.model.history import HistoryEntry, edit_entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.text import flat, moment, named
 from fleethub.operations import history
@@ -58,7 +58,7 @@ def notes(store: Store, root: Path, digest: str, texts: Mapping[str, bytes], loc
 def _applied(store: Store, lockfile: Lockfile | None) -> Mapping[str, bytes] | None:
     if lockfile is None:
         return None
-    spec = history.spec_of(store, Entry("", "apply", spec=lockfile.applied.spec))
+    spec = history.spec_of(store, HistoryEntry("", "apply", spec=lockfile.applied.spec))
     return spec.files if spec is not None else None
 
 
@@ -98,7 +98,9 @@ def _new_lines(before: bytes, now: bytes) -> Iterable[int]:
 
 def _writer(root: Path, name: str, digest: str, inside: bool) -> str:
     """Who wrote what is in no commit, as far as that can be told; empty: nothing is known."""
-    edits: Sequence[Entry] = [made for line in read_lines(root / HISTORY) if (made := edit_entry(line)).spec == digest]
+    edits: Sequence[HistoryEntry] = [
+        made for line in read_lines(root / HISTORY) if (made := edit_entry(line)).spec == digest
+    ]
     if edits:
         last = edits[-1]
         of = f" for {named(last.owner)}" if last.owner else ""

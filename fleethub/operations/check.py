@@ -18,7 +18,7 @@ from fleethub.model.capacity import Placed, by_runner
 from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
-from fleethub.model.measuring import Checked, CheckResult
+from fleethub.model.measuring import BackendCheck, Checked
 from fleethub.model.observation import Source
 from fleethub.model.readings.gpu import GpuReading
 from fleethub.model.readings.server import MeasuredLoad, Resident, ServerReading
@@ -81,14 +81,14 @@ def prepared(path: Path, name: str, trusting: Trusting = ALONE) -> Iterator[Prep
         yield Prepared(now, backend, backend.engine, facts, tuple(todo), reading.residents, tuple(says))
 
 
-def run(made: Prepared, tell: Callable[[str], None]) -> Outcome[CheckResult]:
+def run(made: Prepared, tell: Callable[[str], None]) -> Outcome[BackendCheck]:
     """Load and measure, one after the other; 1 where one could not be measured. ``tell`` takes what is being done."""
     loads = []
     for one in made.todo:
         tell(f"{one.tag} with {one.context:,} tokens")
         loads.append(_checked(made, one))
     bad = any(one.measured is None for one in loads)
-    return Outcome(CheckResult(made.backend.name, tuple(loads), score(loads)), Exit.ERROR if bad else Exit.FINE)
+    return Outcome(BackendCheck(made.backend.name, tuple(loads), score(loads)), Exit.ERROR if bad else Exit.FINE)
 
 
 def _checked(made: Prepared, load: Placed) -> Checked:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fleethub.lockfile.between import StateDiff, changes, planned
 from fleethub.model.exit import Exit
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Lockfile
 from fleethub.operations import history
 from fleethub.operations.outcome import Outcome
@@ -58,7 +58,9 @@ def _spec(store: Store, before: Lockfile, after: Lockfile) -> tuple[tuple[str, .
     """How the spec differs, as far as both are kept."""
     texts: list[Mapping[str, bytes]] = []
     for lockfile in (before, after):
-        spec = history.spec_of(store, Entry("", "apply", spec=lockfile.applied.spec)) if lockfile.serial else None
+        spec = (
+            history.spec_of(store, HistoryEntry("", "apply", spec=lockfile.applied.spec)) if lockfile.serial else None
+        )
         if spec is None and lockfile.serial:
             commit = lockfile.applied.commit.removesuffix("-dirty")
             git = f"; git may have it: git show {commit}:./fleet.toml" if commit else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, field, fields
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from fleethub.kinds.readdress import lockfile_after
@@ -96,7 +95,7 @@ def input_of(asked: Asked, reads: int = 32) -> PlanInput:
 
 
 class UnknownPlan(FleetHubError):
-    """No plan of this id is held."""
+    """No plan of this id is kept."""
 
     code = "plan.unknown"
 
@@ -111,30 +110,6 @@ class StalePlan(FleetHubError):
         self.moved = tuple(moved)
         says = "; ".join(map(str, moved[:MANY])) + (f"; and {len(moved) - MANY} more" if len(moved) > MANY else "")
         super().__init__(f"the plan is stale, so nothing was applied: {says}; plan again and see what it says now")
-
-
-class HeldPlans:
-    """Plans of one process by their ids, the latest ``most`` of them. For several threads."""
-
-    def __init__(self, most: int = 64) -> None:
-        self._plans: dict[str, HeldPlan] = {}
-        self._most, self._lock = most, Lock()
-
-    def hold(self, plan: HeldPlan) -> str:
-        """Keep a plan; returns the id to apply it by."""
-        with self._lock:
-            self._plans.pop(plan.id, None)
-            self._plans[plan.id] = plan
-            for old in list(self._plans)[: -self._most]:
-                del self._plans[old]
-        return plan.id
-
-    def get(self, plan_id: str) -> HeldPlan:
-        """The plan of an id; raises UnknownPlan."""
-        with self._lock:
-            if plan_id not in self._plans:
-                raise UnknownPlan(f"no plan {plan_id!r} is held here; plan again")
-            return self._plans[plan_id]
 
 
 def ordered(

@@ -21,7 +21,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.errors import FleetHubError, SpecError
 from fleethub.model.exit import Exit
-from fleethub.model.history import Entry, edit_entry, entry
+from fleethub.model.history import HistoryEntry, edit_entry, entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Action, Result
 from fleethub.operations.edit_write import HISTORY
@@ -46,7 +46,7 @@ class NotKept(FleetHubError):
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class SpecFiles:
     """The files of a spec by their names below the fleet's folder, the main file first."""
 
     main: str
@@ -82,7 +82,7 @@ def keep_spec(store: Store, digest: str, texts: Mapping[str, bytes]) -> None:
     store.put("specs", name, {"digest": digest, "main": next(iter(texts)), "files": files})
 
 
-def record(store: Store, made: Entry) -> tuple[str, ...]:
+def record(store: Store, made: HistoryEntry) -> tuple[str, ...]:
     """Add an entry, and let go of specs that only older ones have; says why that could not be done."""
     try:
         store.record(made.line())
@@ -92,7 +92,7 @@ def record(store: Store, made: Entry) -> tuple[str, ...]:
     return ()
 
 
-def of_result(result: Result, made: Entry, code: Exit) -> Entry:
+def of_result(result: Result, made: HistoryEntry, code: Exit) -> HistoryEntry:
     """What became of an apply, added to what is known of it."""
     undone = {name for name, _ in result.failed} | set(result.skipped)
     held = {step.address for step in result.plan.steps if step.id in undone}
@@ -109,7 +109,7 @@ def of_result(result: Result, made: Entry, code: Exit) -> Entry:
     )  # fmt: skip
 
 
-def entries(store: Store, root: Path) -> list[Entry]:
+def entries(store: Store, root: Path) -> list[HistoryEntry]:
     """All that is known, in order: applies and orders, edits of the spec, applies that are only in the lockfile."""
     lines = [entry(line) for line in store.history()]
     known = {one.serial for one in lines if one.serial is not None}
@@ -117,13 +117,13 @@ def entries(store: Store, root: Path) -> list[Entry]:
     return sorted([*lines, *edits, *_untold(store, known)], key=lambda one: one.at)
 
 
-def last_done(store: Store, root: Path, most: int, address: str = "") -> list[Entry]:
+def last_done(store: Store, root: Path, most: int, address: str = "") -> list[HistoryEntry]:
     """The latest entries of a fleet, newest first; ``address``: only what concerns it. Raises StoreError."""
     found = entries(store, root)
     return list(reversed(about(found, address) if address else found))[:most]
 
 
-def meant(text: str, found: Iterable[Entry]) -> str:
+def meant(text: str, found: Iterable[HistoryEntry]) -> str:
     """The address that is asked about; a bare name is a caller's, else of what else has it in these entries. Raises
     InputError for what is none.
     """
@@ -140,12 +140,12 @@ def meant(text: str, found: Iterable[Entry]) -> str:
     return str(address_of(text if "." in text else f"node.{text}"))
 
 
-def about(found: Iterable[Entry], address: str) -> list[Entry]:
+def about(found: Iterable[HistoryEntry], address: str) -> list[HistoryEntry]:
     """Those that concern an address, or what has that name; also those of which nobody knows what they changed."""
     return [one for one in found if one.concerns(address) or (one.broken_off and not one.changes)]
 
 
-def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
+def of_serial(store: Store, serial: int) -> tuple[HistoryEntry, Lockfile | None]:
     """What was done under a serial, and the lockfile after it, None where that is not kept. Raises NotKept."""
     lines = [made for line in store.history() if (made := entry(line)).serial == serial]
     lockfile = store.at(serial)
@@ -157,16 +157,16 @@ def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
     raise NotKept(f"nothing is kept of apply {serial}; fleethub log shows what is")
 
 
-def spec_of(store: Store, made: Entry) -> Spec | None:
+def spec_of(store: Store, made: HistoryEntry) -> SpecFiles | None:
     """The spec of then; None where it is not kept."""
     document = store.get("specs", _name(made.spec)) if made.spec else None
     files = document.get("files") if document is not None else None
     if document is None or not isinstance(files, Mapping):
         return None
-    return Spec(str(document.get("main")), {str(name): str(text).encode() for name, text in files.items()})
+    return SpecFiles(str(document.get("main")), {str(name): str(text).encode() for name, text in files.items()})
 
 
-def _untold(store: Store, known: set[int]) -> Iterable[Entry]:
+def _untold(store: Store, known: set[int]) -> Iterable[HistoryEntry]:
     """Applies that the lockfiles tell of and the history does not."""
     try:
         now = store.read().lockfile
@@ -182,7 +182,7 @@ def _untold(store: Store, known: set[int]) -> Iterable[Entry]:
             yield _from(store, lockfile)
 
 
-def _from(store: Store, lockfile: Lockfile) -> Entry:
+def _from(store: Store, lockfile: Lockfile) -> HistoryEntry:
     """What a lockfile tells of its apply: when and by whom, and which records are not as in the one before."""
     applied = lockfile.applied
     try:
@@ -192,7 +192,7 @@ def _from(store: Store, lockfile: Lockfile) -> Entry:
     now, then = lockfile.resources, before.resources if before is not None else {}
     known = before is not None or lockfile.serial == 1
     changed = [str(a) for a in sorted({*now, *then}) if now.get(a) != then.get(a)] if known else []
-    return Entry(
+    return HistoryEntry(
         applied.at, "apply", applied.by, KILLED, lockfile.serial, lockfile.apply,
         spec=applied.spec, commit=applied.commit, version=applied.version, broken_off=True,
         changes=dict.fromkeys(changed, "changed"),

@@ -59,26 +59,26 @@ def run(base: str, ours: str, theirs: str, path: str) -> Outcome[MergeResult]:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class DriverInstalled:
     """``written``: the attributes had to be added; ``command``: what git runs (empty: the folder is in no clone)."""
 
     written: bool
     command: str
 
 
-def install(folder: Path) -> Installed:
+def install(folder: Path) -> DriverInstalled:
     """Add the attributes, and tell this clone's git what to run. Raises OSError; FleetHubError where git refuses."""
     folder = folder if folders.is_folder(folder) else folder.parent
     written = attribute(folder)
     command = f"{program()} {ARGUMENTS}"
     try:
         if not git.inside(folder):
-            return Installed(written, "")
+            return DriverInstalled(written, "")
         git.configure(folder, "merge.fleethub.name", "what FleetHub applied, record by record")
         git.configure(folder, SETTING, command)
     except git.GitError as error:
         raise FleetHubError(f"this clone's git could not be told how to merge fleet.lock: {error}") from None
-    return Installed(written, command)
+    return DriverInstalled(written, command)
 
 
 def attribute(folder: Path) -> bool:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fleethub.checks.answers import Answer, Evaluate, lines_of, question
+from fleethub.checks.answers import CheckAnswer, Evaluate, lines_of, question
 from fleethub.model.fleet import Check, Fleet
 from fleethub.model.trust import COMMAND, Guard, function_line
 
@@ -16,10 +16,10 @@ def evaluator(fleet: Fleet, guard: Guard) -> Evaluate | None:
     if not fleet.checks:
         return None
 
-    def evaluate(checks: Sequence[Check], document: Mapping[str, Any]) -> list[Answer]:
+    def evaluate(checks: Sequence[Check], document: Mapping[str, Any]) -> list[CheckAnswer]:
         known = [n for n, check in enumerate(checks) if not check.use or guard.runs(function_line(check.use))]
         found = [
-            Answer(n, -1, "failed", f"its function {check.use} is not known on this machine", _trust(check))
+            CheckAnswer(n, -1, "failed", f"its function {check.use} is not known on this machine", _trust(check))
             for n, check in enumerate(checks)
             if n not in known
         ]
@@ -34,12 +34,12 @@ def _trust(check: Check) -> str:
     return f"if it is right: {shlex.join(['fleethub', 'trust', 'add', line])}"
 
 
-def _placed(answers: Sequence[Answer], known: Sequence[int]) -> Iterator[Answer]:
+def _placed(answers: Sequence[CheckAnswer], known: Sequence[int]) -> Iterator[CheckAnswer]:
     for one in answers:
-        yield Answer(known[one.check], one.entry, one.outcome, one.says, one.hint)
+        yield CheckAnswer(known[one.check], one.entry, one.outcome, one.says, one.hint)
 
 
-def _asked(asked: bytes, count: int) -> list[Answer]:
+def _asked(asked: bytes, count: int) -> list[CheckAnswer]:
     from fleethub.clients import checker
 
     try:
@@ -48,7 +48,7 @@ def _asked(asked: bytes, count: int) -> list[Answer]:
         text, why = b"", f"cannot be asked: {error.strerror or error}"
     answers, done = lines_of(text, count)
     if done < count:
-        answers.append(Answer(done, -1, "failed", why or "ended before it answered"))
+        answers.append(CheckAnswer(done, -1, "failed", why or "ended before it answered"))
         behind = range(done + 1, count)
-        answers += [Answer(n, -1, "failed", "was not asked, for one before it took all the time") for n in behind]
+        answers += [CheckAnswer(n, -1, "failed", "was not asked, for one before it took all the time") for n in behind]
     return answers

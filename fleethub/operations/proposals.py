@@ -30,7 +30,7 @@ from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.history import Entry, entry
+from fleethub.model.history import HistoryEntry, entry
 from fleethub.model.plan import Result
 from fleethub.operations import edit_write
 from fleethub.operations.edit import EditInput
@@ -207,9 +207,9 @@ def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) ->
     )
 
 
-def _entry(action: str, one: WaitingProposal, by: str, became: str) -> Entry:
+def _entry(action: str, one: WaitingProposal, by: str, became: str) -> HistoryEntry:
     """What the history says of it: the words that were asked with, and no value."""
-    return Entry(
+    return HistoryEntry(
         "", action, by, f"{one.id}: {one.says}", plan=one.plan, planned_by=f"the agent {one.agent}",
         owner=one.project, changes={f"node.{one.node}": became} if one.node else {},
     )  # fmt: skip

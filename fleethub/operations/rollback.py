@@ -22,7 +22,7 @@ from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import STOPS, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Result
 from fleethub.model.text import moment
@@ -44,8 +44,8 @@ STATE = "put the spec of then into place by hand (fleethub log show SERIAL --ful
 class _Kept:
     """What the store has: of a serial the entry and the spec, the lockfile of now, the digests of all specs."""
 
-    made: Entry
-    spec: history.Spec | None
+    made: HistoryEntry
+    spec: history.SpecFiles | None
     lockfile: Lockfile | None
     specs: frozenset[str]
 
@@ -151,7 +151,7 @@ def _kept(now: Loaded, root: Path, serial: int, trusting: Trusting | None) -> _K
 
 
 def _files(
-    path: Path, root: Path, now: Loaded, spec: history.Spec, lockfile: Lockfile | None
+    path: Path, root: Path, now: Loaded, spec: history.SpecFiles, lockfile: Lockfile | None
 ) -> Mapping[str, bytes | None]:
     """What changes on disk: the texts of then, and what an include would find now and did not find then goes."""
     if now.texts and next(iter(now.texts)) != spec.main:

@@ -11,7 +11,7 @@ from fleethub import __version__, folders
 from fleethub.atomic import replace as write_file
 from fleethub.model.address import PARTS
 from fleethub.model.errors import InputError
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.operations import plan as planning
 from fleethub.operations.held import HeldPlan, StalePlan, UnknownPlan, input_of
 from fleethub.operations.outcome import Outcome
@@ -95,7 +95,9 @@ def keep(store: Store, plan: SavedPlan, now: str) -> None:
     """
     store.put("plans", plan.plan.id, json.loads(dump(plan)))
     made = plan.made
-    line = Entry(now, "plan", made.by, plan.plan.sentence, plan=plan.plan.id, spec=plan.plan.spec, commit=made.commit)
+    line = HistoryEntry(
+        now, "plan", made.by, plan.plan.sentence, plan=plan.plan.id, spec=plan.plan.spec, commit=made.commit
+    )
     store.record(line.line())
     found = {name: _made_at(store, name) for name in store.names("plans") if name != plan.plan.id}
     days = (datetime.fromisoformat(now) - timedelta(days=DAYS)).isoformat()

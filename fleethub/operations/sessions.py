@@ -17,7 +17,7 @@ from fleethub.model.plan import Plan
 from fleethub.state.session_summary import Stamps
 
 if TYPE_CHECKING:
-    from fleethub.model.history import Entry
+    from fleethub.model.history import HistoryEntry
     from fleethub.operations.held import HeldPlan
     from fleethub.operations.workplace import Workplace
     from fleethub.stores.interface import Store
@@ -40,7 +40,7 @@ def keep(fleet_status: FleetStatus, files: Stamps, store: Store) -> None:
     save(Path(fleet_status.root), session_summary(fleet_status, _last(store, fleet_status)), files)
 
 
-def _last(store: Store, status: FleetStatus) -> list[Entry]:
+def _last(store: Store, status: FleetStatus) -> list[HistoryEntry]:
     """What was done last; a history that cannot be read tells nothing.
 
     The apply that keeps this has no line yet: of the newest serial it is not said that it was broken off.

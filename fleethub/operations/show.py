@@ -10,7 +10,7 @@ from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.fleet_status import FleetStatus, HostedStatus, ModelStatus, Row
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Unknown
-from fleethub.model.secret import Kept, Secret
+from fleethub.model.secret import KeptValue, Secret
 from fleethub.operations.held import PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
@@ -94,7 +94,7 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
     material = wanted[address].material if address in wanted else None
     if not isinstance(material, KeyMaterial):
         raise InputError(f"{address} is not in the spec")
-    if isinstance(material.slot, Kept):
+    if isinstance(material.slot, KeptValue):
         raise InputError(f"{address} is adopted: FleetHub did not make its value and does not have it")
     if why := _unmade(workplace.store.read().lockfile, address, wanted[address]):
         raise InputError(f"{why}; fleethub apply makes it, then run this again")

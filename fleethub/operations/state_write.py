@@ -14,7 +14,7 @@ from fleethub import __version__
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Lockfile
 from fleethub.operations import history
 from fleethub.operations.spec import load_fleet
@@ -103,4 +103,4 @@ def noted(store: Store, operation: str, says: str, **more: Any) -> tuple[str, ..
     """Add what was done to the history; says why not, for what was done is done."""
     from fleethub.stores.lock import who
 
-    return history.record(store, Entry("", operation, who(), says, version=__version__, exit=0, **more))
+    return history.record(store, HistoryEntry("", operation, who(), says, version=__version__, exit=0, **more))

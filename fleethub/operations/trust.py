@@ -20,7 +20,7 @@ from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.secret import SecretRef
-from fleethub.model.trust import COMMAND, Guard, Record, Run, Use, digest, origin_of, runs, uses
+from fleethub.model.trust import COMMAND, CommandUse, Guard, OriginUse, TrustRecord, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
 
 VARIABLE = "FLEETHUB_TRUST"
@@ -38,8 +38,8 @@ class TrustInputError(FleetHubError):
 class New:
     """What this machine does not know yet: as the spec has it, with what it was before, fit to be shown."""
 
-    uses: tuple[Use, ...] = ()
-    runs: tuple[Run, ...] = ()
+    uses: tuple[OriginUse, ...] = ()
+    runs: tuple[CommandUse, ...] = ()
     lines: tuple[str, ...] = ()
 
 
@@ -75,7 +75,7 @@ class Given:
     origins: Mapping[str, tuple[SecretRef, ...]] = field(default_factory=dict)
     commands: frozenset[str] = frozenset()
 
-    def knows(self, use: Use) -> bool:
+    def knows(self, use: OriginUse) -> bool:
         """Whether it names the origin, and the reference unless it leaves that to the spec."""
         if use.origin not in self.origins:
             return False
@@ -114,7 +114,7 @@ def _words(line: str) -> list[str]:
         return []
 
 
-def record_of(fleet: Fleet, lockfile: Lockfile | None) -> tuple[tuple[Path, ...], Record | None]:
+def record_of(fleet: Fleet, lockfile: Lockfile | None) -> tuple[tuple[Path, ...], TrustRecord | None]:
     """Where the record of a fleet is kept, and what it says; raises state.trust.TrustError."""
     lineage = lockfile.lineage if lockfile else ""
     places = kept.places(Path(fleet.root), fleet.id, lineage)
@@ -128,7 +128,7 @@ def settle(fleet: Fleet, lockfile: Lockfile | None, trusting: Trusting = ALONE) 
     """
     said = given((*trusting.items, *os.environ.get(VARIABLE, "").split()))
     places, record = record_of(fleet, lockfile)
-    known = record or Record()
+    known = record or TrustRecord()
     new = unknown(fleet, known, said)
     if (new.uses or new.runs) and trusting.ask is not None and trusting.ask(new):
         known = known.with_uses(_whole(fleet, new.uses), new.runs)
@@ -137,7 +137,7 @@ def settle(fleet: Fleet, lockfile: Lockfile | None, trusting: Trusting = ALONE) 
     return _settled(fleet, lockfile, known, said, new)
 
 
-def unknown(fleet: Fleet, record: Record, said: Given = Given()) -> New:
+def unknown(fleet: Fleet, record: TrustRecord, said: Given = Given()) -> New:
     """What the spec uses and neither the record nor the command line knows."""
     fresh = tuple(use for use in uses(fleet) if not record.knows(use) and not said.knows(use))
     unrun = tuple(run for run in runs(fleet) if not record.runs(run.line) and digest(run.line) not in said.commands)
@@ -146,13 +146,13 @@ def unknown(fleet: Fleet, record: Record, said: Given = Given()) -> New:
     return New(fresh, unrun, tuple(dict.fromkeys(lines)))
 
 
-def _whole(fleet: Fleet, some: Iterable[Use]) -> list[Use]:
+def _whole(fleet: Fleet, some: Iterable[OriginUse]) -> list[OriginUse]:
     """Every use of the origins of some: what may go to an origin is recorded as a whole."""
     origins = {use.origin for use in some}
     return [use for use in uses(fleet) if use.origin in origins]
 
 
-def _line(use: Use, record: Record) -> str:
+def _line(use: OriginUse, record: TrustRecord) -> str:
     """One use for people, with what it was when it was last known."""
     text = f"{use.origin} ({use.what})"
     if use.credential is not None:
@@ -176,7 +176,7 @@ def command_line(new: New) -> str:
     return shlex.join(["fleethub", "trust", "add", *dict.fromkeys(items)])
 
 
-def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Given, new: New) -> Settled:
+def _settled(fleet: Fleet, lockfile: Lockfile | None, record: TrustRecord, said: Given, new: New) -> Settled:
     wrong = {use.origin for use in new.uses}
     origins = {*(use.origin for use in uses(fleet)), *record.origins, *said.origins} - wrong
     guard = Guard(frozenset(origins), frozenset({*record.commands, *said.commands}))
@@ -258,7 +258,7 @@ def says(findings: Iterable[Finding]) -> Iterable[str]:
 def remember(fleet: Fleet, lockfile: Lockfile | None) -> Path:
     """Record everything that the spec uses now, as somebody who wrote it himself may; raises TrustError."""
     places, record = record_of(fleet, lockfile)
-    return kept.write(places, (record or Record()).with_uses(uses(fleet), runs(fleet)), fleet.name)
+    return kept.write(places, (record or TrustRecord()).with_uses(uses(fleet), runs(fleet)), fleet.name)
 
 
 def moved(fleet: Fleet, lockfile: Lockfile) -> None:

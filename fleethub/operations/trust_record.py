@@ -10,7 +10,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
-from fleethub.model.trust import COMMAND, Known, Record, Run, Use, digest, runs, uses
+from fleethub.model.trust import COMMAND, CommandUse, Known, OriginUse, TrustRecord, digest, runs, uses
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import load_fleet
 from fleethub.operations.stores import known
@@ -36,7 +36,7 @@ class TrustResult:
 
     path: Path
     there: bool
-    record: Record
+    record: TrustRecord
     new: New
     line: str
     missing: tuple[str, ...] = ()
@@ -69,15 +69,15 @@ def add(path: Path, items: Sequence[str]) -> Outcome[TrustResult]:
         mine = [use for use in spec if use.origin == origin]
         if refs:
             mine = [use for use in mine if use.credential is None or use.credential in refs]
-            mine += [Use(origin, HAND, ref) for ref in refs if all(use.credential != ref for use in mine)]
-        wanted += mine or [Use(origin, HAND)]
+            mine += [OriginUse(origin, HAND, ref) for ref in refs if all(use.credential != ref for use in mine)]
+        wanted += mine or [OriginUse(origin, HAND)]
     lines = {digest(run.line): run for run in runs(fleet)}
     named = {digest(i.removeprefix(COMMAND)): i.removeprefix(COMMAND) for i in items if "://" not in i.split()[0]}
-    commands = [lines.get(d) or Run(named.get(d, f"sha256:{d}"), HAND) for d in said.commands]
+    commands = [lines.get(d) or CommandUse(named.get(d, f"sha256:{d}"), HAND) for d in said.commands]
     unknown_digests = [run.line for run in commands if run.line.startswith("sha256:")]
     if unknown_digests:
         raise TrustInputError(f"{unknown_digests[0]} is of no command of the spec; name the command itself")
-    kept.write(places, (record or Record()).with_uses(wanted, commands), fleet.name)
+    kept.write(places, (record or TrustRecord()).with_uses(wanted, commands), fleet.name)
     return _outcome(fleet, lockfile, Exit.FINE)
 
 
@@ -86,12 +86,12 @@ def remove(path: Path, items: Sequence[str]) -> Outcome[TrustResult]:
     fleet, lockfile = _opened(path)
     said = given(items)
     places, record = record_of(fleet, lockfile)
-    known = record or Record()
+    known = record or TrustRecord()
     missing = [o for o in said.origins if o not in known.origins]
     missing += [d for d in said.commands if d not in known.commands]
     origins: dict[str, Known] = {o: k for o, k in known.origins.items() if o not in said.origins}
     commands = {d: line for d, line in known.commands.items() if d not in said.commands}
-    left = Record(origins, commands)
+    left = TrustRecord(origins, commands)
     if record is not None and left != record:
         kept.write(places, left, fleet.name)
     return _outcome(fleet, lockfile, Exit.ERROR if missing else Exit.FINE, tuple(missing))
@@ -106,7 +106,7 @@ def _outcome(
     fleet: Fleet, lockfile: Lockfile | None, code: Exit | None = None, missing: tuple[str, ...] = ()
 ) -> Outcome[TrustResult]:
     places, record = record_of(fleet, lockfile)
-    new = unknown(fleet, record or Record())
+    new = unknown(fleet, record or TrustRecord())
     line, there = command_line(new), record is not None
-    result = TrustResult(places[0], there, record or Record(), new, line, missing, (fleet, lockfile))
+    result = TrustResult(places[0], there, record or TrustRecord(), new, line, missing, (fleet, lockfile))
     return Outcome(result, code if code is not None else Exit.REFUSED if new.lines else Exit.FINE)

@@ -27,7 +27,7 @@ from fleethub.model.serving import Backend, Model
 from fleethub.model.text import gib
 from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import planned_sets
-from fleethub.placement.query import Query, limit_of, most
+from fleethub.placement.query import CapacityQuery, limit_of, most
 from fleethub.placement.routed import architecture_anywhere, routed
 from fleethub.placement.suggestions import suggestions
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of_params
@@ -118,7 +118,7 @@ def backend_of(fleet: Fleet, name: str) -> Backend:
     return found
 
 
-def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
+def query_of(fleet: Fleet, facts: Facts, question: Question) -> CapacityQuery:
     """Server, model and neighbours of a question; raises AskError for names that lead nowhere."""
     backend = backend_of(fleet, question.backend)
     if backend.engine is None:
@@ -144,7 +144,7 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     if architecture is None and engine.quants and model.vram is None and model.params is not None:
         architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
     asked = question.context
-    return Query(fleet, facts, backend, engine, server, unasked, model, asked, architecture, rest, here.doubt)
+    return CapacityQuery(fleet, facts, backend, engine, server, unasked, model, asked, architecture, rest, here.doubt)
 
 
 def held(fleet: Fleet, backend: Backend, facts: Facts) -> tuple[Held, ...]:
@@ -234,7 +234,7 @@ def _headroom(verdict: AdmissionVerdict) -> int | None:
     return verdict.total - verdict.reserve - sum(p.upper for p in first)
 
 
-def _notes(question: Question, query: Query) -> tuple[str, ...]:
+def _notes(question: Question, query: CapacityQuery) -> tuple[str, ...]:
     found = []
     if query.server != query.unasked:
         found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")

@@ -21,7 +21,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.plan import Blocker, Load
+from fleethub.model.plan import Blocker, PlannedVram
 from fleethub.model.serving import Backend
 from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
@@ -39,7 +39,7 @@ class Assessment:
     ``here``: the server that was judged.
     """
 
-    load: Load
+    load: PlannedVram
     findings: tuple[Finding, ...] = ()
     refused: Mapping[str, Blocker] = field(default_factory=dict)
     verdict: AdmissionVerdict | None = None
@@ -51,7 +51,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     """Judge the planned set of a backend, ``after``, against the set of the lockfile, ``before``."""
     if backend.engine is None or not (after or before):
         findings = live_findings(fleet, backend, facts, ())
-        return Assessment(Load(backend.name, None, None, None), findings, planned=after)
+        return Assessment(PlannedVram(backend.name, None, None, None), findings, planned=after)
     engine = engine_of(backend.engine)
     here = on_machine(fleet, backend, facts)
     server = here.server
@@ -61,7 +61,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     if others := unmanaged(fleet, backend, facts, after):
         verdict = replace(verdict, notes=(*verdict.notes, others))
     earlier = doubted(server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before]), here.doubt)
-    load = Load(backend.name, earlier.need, verdict.need, verdict.total, verdict)
+    load = PlannedVram(backend.name, earlier.need, verdict.need, verdict.total, verdict)
     planned = tuple(replace(p, bytes=most_bytes(loads[p.model])) for p in after)
     newcomers = [p.model for p in after if not any(p.same(b) for b in before)]
     promoted = [p.model for p in after if p.primary and any(p.same(b) and not b.primary for b in before)]

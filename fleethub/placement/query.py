@@ -19,7 +19,7 @@ FAR = 1 << 20  # where the search ends for a model that tells no limit
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class CapacityQuery:
     """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary).
 
     ``unasked`` is the server as it is, ``server`` with the settings that the question names. ``doubt``: why it is not
@@ -65,7 +65,7 @@ def limit_of(architecture: ModelArchitecture | None) -> int | None:
     return architecture.context_length or None if architecture is not None else None
 
 
-def most(query: Query) -> tuple[int | None, int | None, str]:
+def most(query: CapacityQuery) -> tuple[int | None, int | None, str]:
     """The largest context that fits, that in whole steps of 1024, and why there is none, or none larger is known."""
     if query.doubt:
         return None, None, query.doubt

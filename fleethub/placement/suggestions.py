@@ -10,7 +10,7 @@ from fleethub.engines.interface import SettingChange
 from fleethub.model.capacity import Fit, Suggestion
 from fleethub.model.dataclass import dataclass
 from fleethub.model.text import gib
-from fleethub.placement.query import FAR, Query, most
+from fleethub.placement.query import FAR, CapacityQuery, most
 from fleethub.sizing.architecture import ModelArchitecture, requantised
 
 ROOMY = 16384  # below it an agent's prompt does not fit
@@ -27,7 +27,7 @@ class Tweak:
     cost: str = ""
     architecture: ModelArchitecture | None = None
 
-    def of(self, query: Query) -> Query:
+    def of(self, query: CapacityQuery) -> CapacityQuery:
         """The query after it."""
         if self.architecture is not None:
             return replace(query, architecture=self.architecture)
@@ -36,7 +36,7 @@ class Tweak:
         return replace(query, server=query.server.with_setting(self.name, self.value))
 
 
-def suggestions(query: Query) -> tuple[Suggestion, ...]:
+def suggestions(query: CapacityQuery) -> tuple[Suggestion, ...]:
     """Changes on this backend alone, cheapest first; several at once only where fewer leave no context to work with."""
     options = _options(query)
     settings = ["context", *(setting for setting, found in options.items() if found)]
@@ -59,7 +59,9 @@ def _context(suggestion: Suggestion, asked: int) -> int:
     return int(dict(suggestion.values).get("context", asked))
 
 
-def _together(query: Query, options: Mapping[str, Sequence[Tweak]], settings: Sequence[str]) -> Iterator[Suggestion]:
+def _together(
+    query: CapacityQuery, options: Mapping[str, Sequence[Tweak]], settings: Sequence[str]
+) -> Iterator[Suggestion]:
     """Every way to set just these settings so that it fits; of the quants the best that will do."""
     quants: Sequence[Tweak | None] = options["quant"] if "quant" in settings else (None,)
     rest = [options[setting] for setting in settings if setting not in ("context", "quant")]
@@ -75,13 +77,13 @@ def _together(query: Query, options: Mapping[str, Sequence[Tweak]], settings: Se
             yield best
 
 
-def _after(query: Query, changes: Sequence[Tweak]) -> Query:
+def _after(query: CapacityQuery, changes: Sequence[Tweak]) -> CapacityQuery:
     for change in changes:
         query = change.of(query)
     return query
 
 
-def _fitting(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None, bool]:
+def _fitting(query: CapacityQuery, changes: Sequence[Tweak]) -> tuple[Suggestion | None, bool]:
     """The changes as a suggestion when it fits with them, and whether it does."""
     verdict = _after(query, changes).judge()[1]
     if verdict.fit is not Fit.FITS:
@@ -91,7 +93,7 @@ def _fitting(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None,
     return Suggestion(values, " and ".join(change.says for change in changes), verdict, "; ".join(costs)), True
 
 
-def _smaller(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None, bool]:
+def _smaller(query: CapacityQuery, changes: Sequence[Tweak]) -> tuple[Suggestion | None, bool]:
     """The changes with the largest context that fits with them, and whether an agent's prompt fits into that."""
     asked, after = query.mine().context, _after(query, changes)
     rounded = most(after)[1]
@@ -102,7 +104,7 @@ def _smaller(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None,
     return _fitting(query, (*changes, last))[0], rounded >= min(ROOMY, asked)
 
 
-def _options(query: Query) -> dict[str, tuple[Tweak, ...]]:
+def _options(query: CapacityQuery) -> dict[str, tuple[Tweak, ...]]:
     """What each change offers, from the cheapest change to the dearest."""
     changes = list(query.server.setting_changes(len(query.rest) + 1))
     settings = [_setting(query, change) for change in changes if not change.saves or _saves(query, change)]
@@ -112,23 +114,23 @@ def _options(query: Query) -> dict[str, tuple[Tweak, ...]]:
     return found
 
 
-def _setting(query: Query, change: SettingChange) -> Tweak:
+def _setting(query: CapacityQuery, change: SettingChange) -> Tweak:
     return Tweak(change.name, change.value, change.says, _everybody(query, change) if change.shared else change.cost)
 
 
-def _saves(query: Query, change: SettingChange) -> bool:
+def _saves(query: CapacityQuery, change: SettingChange) -> bool:
     now = query.mine().estimate.total
     then = Tweak(change.name, change.value, change.says).of(query).mine().estimate.total
     return now is not None and then is not None and then < now
 
 
-def _everybody(query: Query, change: SettingChange) -> str:
+def _everybody(query: CapacityQuery, change: SettingChange) -> str:
     names = ", ".join(model.name for model, _ in query.rest)
     whole = f"a setting of the whole server: also of {names}" if names else "a setting of the whole server"
     return f"{whole}; {change.cost}"
 
 
-def _quants(query: Query) -> Iterator[Tweak]:
+def _quants(query: CapacityQuery) -> Iterator[Tweak]:
     """Every quant below the present one, the best first."""
     now = query.mine().estimate.total
     if query.architecture is None or now is None:

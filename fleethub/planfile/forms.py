@@ -20,8 +20,8 @@ from fleethub.model.plan import (
     FieldChange,
     FileDiff,
     LeftAlone,
-    Load,
     Plan,
+    PlannedVram,
     Why,
 )
 from fleethub.planfile.document import Asked, Made, SavedPlan, SavedStep
@@ -139,7 +139,7 @@ class PlanForm(TypedDict):
     drift: tuple[Annotated[Drift, Table(DriftForm)], ...]
     left_alone: tuple[Annotated[LeftAlone, Table(LeftAloneForm)], ...]
     findings: tuple[Annotated[Finding, Table(FindingForm)], ...]
-    loads: Annotated[tuple[Annotated[Load, Table(LoadForm)], ...], Field(alias="vram")]
+    loads: Annotated[tuple[Annotated[PlannedVram, Table(LoadForm)], ...], Field(alias="vram")]
     notes: Texts
     left_out: tuple[Named, ...] | None
     renamed: Annotated[Mapping[Named, Named], SORTED]

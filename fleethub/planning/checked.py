@@ -16,7 +16,7 @@ from fleethub.model.address import Address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Unknown
-from fleethub.model.plan import Action, Blocker, Change, Load, Why
+from fleethub.model.plan import Action, Blocker, Change, PlannedVram, Why
 from fleethub.planning.acknowledged import refused
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
@@ -25,7 +25,7 @@ from fleethub.planning.state import PlanningState
 def checked(
     fleet: Fleet,
     wanted: Mapping[Address, AnyResource],
-    loads: Iterable[Load],
+    loads: Iterable[PlannedVram],
     changes: Callable[[], Sequence[Change]],
     evaluate: Evaluate | None,
     whole: bool = True,

@@ -14,7 +14,7 @@ from threading import Thread
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import WaitingProposal
 from fleethub.model.errors import FleetHubError
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.operations.history import last_done
 from fleethub.operations.snapshots import clock
 from fleethub.server.approving import waiting_at
@@ -30,7 +30,7 @@ class Kept:
     """What agents proposed, what was done last (the latest first); or why that is not known (``unread``)."""
 
     waiting: Sequence[WaitingProposal] = ()
-    done: Sequence[Entry] = ()
+    done: Sequence[HistoryEntry] = ()
     unread: str = ""
 
 

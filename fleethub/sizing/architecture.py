@@ -9,7 +9,7 @@ from fleethub.model.capacity import Sure
 from fleethub.model.dataclass import dataclass
 from fleethub.model.readings.server import Shown
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
-from fleethub.sizing.layers import ENCODERS, Kind, Layers, memory_of
+from fleethub.sizing.layers import ENCODERS, LayerKind, Layers, memory_of
 from fleethub.sizing.quant import bits_per_weight
 from fleethub.sizing.weights import of_params, weights_of
 
@@ -81,7 +81,7 @@ class ModelArchitecture:
     @property
     def recurrent(self) -> bool:
         """Whether some of its layers keep a state instead of a cache."""
-        return any(one.kind is Kind.RECURRENT for one in self.layers)
+        return any(one.kind is LayerKind.RECURRENT for one in self.layers)
 
 
 def architecture_of(shown: Shown, size: int) -> ModelArchitecture | None:
@@ -169,11 +169,11 @@ def _read(shown: Shown, size: int) -> ModelArchitecture:
 
 def _of_file(keys: GgufMetadata, layers: tuple[Layers, ...], size: int, each: int) -> tuple[Layers, ...]:
     """Layers of a draft that has a file of its own, which tells none: as many as its bytes make, of the widest kind."""
-    attending = [one for one in layers if one.kind is not Kind.RECURRENT]
+    attending = [one for one in layers if one.kind is not LayerKind.RECURRENT]
     if not keys.shown.draft or not attending:
         return ()
     widest = max(attending, key=lambda one: one.kv_heads * (one.head_k + one.head_v))
-    return (replace(widest, count=max(-(-size // max(each, 1)), 1), window=0, kind=Kind.GLOBAL),)
+    return (replace(widest, count=max(-(-size // max(each, 1)), 1), window=0, kind=LayerKind.GLOBAL),)
 
 
 def _vocabulary(keys: GgufMetadata) -> int:
@@ -219,7 +219,7 @@ def architecture_of_params(params: int, quant: str) -> ModelArchitecture:
     weights = of_params(params, quant)
     return ModelArchitecture(
         arch="typical",
-        layers=(Layers(Kind.GLOBAL, layers, kv, head, head),),
+        layers=(Layers(LayerKind.GLOBAL, layers, kv, head, head),),
         block_count=layers,
         head_count=heads,
         head_count_kv_min=kv,

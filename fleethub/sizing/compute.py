@@ -8,7 +8,7 @@ from __future__ import annotations
 from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import multiprocessors
-from fleethub.sizing.layers import Kind
+from fleethub.sizing.layers import LayerKind
 from fleethub.sizing.run import Run, pad, ubatch
 
 MIB = 1 << 20
@@ -106,9 +106,9 @@ def _mask(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     """One mask for the global layers and one for those with a window, per GPU."""
     each = run.cells if run.unified else run.slot_cells
     cells = 0
-    if any(one.kind in (Kind.GLOBAL, Kind.MLA, Kind.CROSS) for one in model.layers):
+    if any(one.kind in (LayerKind.GLOBAL, LayerKind.MLA, LayerKind.CROSS) for one in model.layers):
         cells += each
-    windows = {one.window for one in model.layers if one.kind is Kind.SLIDING}
+    windows = {one.window for one in model.layers if one.kind is LayerKind.SLIDING}
     if windows:
         cells += min(each, pad(max(windows) * (run.parallel if run.unified else 1) + u))
     size = (2 if run.flash else 4) if run.new_compute else (6 if run.flash else 4)

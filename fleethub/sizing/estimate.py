@@ -13,7 +13,7 @@ from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.compute import FITTED, Fitted, compute, draft_compute, overhead
 from fleethub.sizing.compute import overhead_most as most_overhead
 from fleethub.sizing.kv import kv_bytes, layer_bytes, layer_detail
-from fleethub.sizing.layers import Kind, Layers
+from fleethub.sizing.layers import LayerKind, Layers
 from fleethub.sizing.run import Run, ubatch
 
 __all__ = ["OUTSIDE", "Run", "estimate", "kv_bytes", "largest_layer", "per_gpu"]
@@ -136,7 +136,7 @@ def _compute(model: ModelArchitecture, run: Run, fitted: Fitted) -> tuple[Row, R
 
 def _kept(model: ModelArchitecture, one: Layers, run: Run) -> Row:
     detail = "; ".join((layer_detail(one, run), *model.notes))
-    what = "recurrent state" if one.kind is Kind.RECURRENT else f"KV cache, {one.kind.value}"
+    what = "recurrent state" if one.kind is LayerKind.RECURRENT else f"KV cache, {one.kind.value}"
     row = Row(what, layer_bytes(one, run), model.kv_sure, "the model's facts", detail)
     if model.kv_sure is not Sure.ESTIMATED:
         return row

@@ -26,7 +26,7 @@ CHUNK = 8192
 LEGACY_DRAFTS = ("qwen35", "qwen35moe")
 
 
-class Kind(StrEnum):
+class LayerKind(StrEnum):
     """How a layer remembers."""
 
     GLOBAL = "global"
@@ -44,7 +44,7 @@ class Layers:
     Recurrent: ``state`` elements of f32 per slot, whatever the context.
     """
 
-    kind: Kind
+    kind: LayerKind
     count: int
     kv_heads: int = 0
     head_k: int = 0
@@ -96,10 +96,10 @@ def memory_of(keys: GgufMetadata) -> Memory:
     if not found:
         raise UntoldError(f"no layer of {keys.arch} has KV heads or a recurrent state: its facts are not usable")
     groups = tuple(
-        Layers(Kind.RECURRENT, n, state=state) if told_by is None else _group(keys, n, *told_by)
+        Layers(LayerKind.RECURRENT, n, state=state) if told_by is None else _group(keys, n, *told_by)
         for told_by, n in found.items()
     )
-    lookahead = max((g for g in groups if g.kind is not Kind.RECURRENT), key=_width, default=None)
+    lookahead = max((g for g in groups if g.kind is not LayerKind.RECURRENT), key=_width, default=None)
     drafts = draft or int(keys.arch in LEGACY_DRAFTS and any(t.name.startswith("mtp.") for t in keys.shown.tensors))
     extra = () if lookahead is None or not drafts else (_with_count(lookahead, drafts),)
     return Memory(groups, extra, min(told), max(told), tuple(notes))
@@ -115,12 +115,12 @@ def _width(one: Layers) -> int:
 
 def _group(keys: GgufMetadata, count: int, heads: int, key: int, value: int, window: int, cross: bool) -> Layers:
     if cross:
-        return Layers(Kind.CROSS, count, heads, key, value)
+        return Layers(LayerKind.CROSS, count, heads, key, value)
     rank = keys.size("attention.kv_lora_rank")
     if rank and (keys.has("attention.key_length_mla") or keys.any_tensor("attn_k_b")):
         # K only: the compressed vector and the rotated part; V is a view of it
-        return Layers(Kind.MLA, count, 1, rank + (keys.size("rope.dimension_count") or 64) + _indexer(keys), 0)
-    return Layers(Kind.SLIDING if window else Kind.GLOBAL, count, heads, key, value, window)
+        return Layers(LayerKind.MLA, count, 1, rank + (keys.size("rope.dimension_count") or 64) + _indexer(keys), 0)
+    return Layers(LayerKind.SLIDING if window else LayerKind.GLOBAL, count, heads, key, value, window)
 
 
 def _indexer(keys: GgufMetadata) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from fleethub.atomic import replace
 from fleethub.model.errors import FleetHubError
 from fleethub.model.secret import SecretRef
-from fleethub.model.trust import Known, Record
+from fleethub.model.trust import Known, TrustRecord
 from fleethub.state.fleets import config_home
 
 FORMAT = 1
@@ -40,7 +40,7 @@ def places(folder: Path, fleet_id: str, lineage: str) -> tuple[Path, ...]:
     return tuple(home / f"{name}.json" for name in names)
 
 
-def read(paths: tuple[Path, ...]) -> Record | None:
+def read(paths: tuple[Path, ...]) -> TrustRecord | None:
     """The first record that is there; None without one. Raises TrustError: damage is not nothing known."""
     for path in paths:
         try:
@@ -55,7 +55,7 @@ def read(paths: tuple[Path, ...]) -> Record | None:
     return None
 
 
-def write(paths: tuple[Path, ...], record: Record, fleet: str) -> Path:
+def write(paths: tuple[Path, ...], record: TrustRecord, fleet: str) -> Path:
     """Replace the record, 0600, in one rename; one from before the fleet had a lineage goes. Raises TrustError."""
     path = paths[0]
     body = {
@@ -77,7 +77,7 @@ def write(paths: tuple[Path, ...], record: Record, fleet: str) -> Path:
     return path
 
 
-def _record(raw: Any) -> Record:
+def _record(raw: Any) -> TrustRecord:
     if raw["format"] != FORMAT:
         raise ValueError
     origins = {
@@ -87,7 +87,7 @@ def _record(raw: Any) -> Record:
         )
         for origin, known in raw["origins"].items()
     }
-    return Record(origins, {_text(d): _text(line) for d, line in raw["commands"].items()})
+    return TrustRecord(origins, {_text(d): _text(line) for d, line in raw["commands"].items()})
 
 
 def _text(value: Any) -> str:

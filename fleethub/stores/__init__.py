@@ -57,8 +57,8 @@ def recalled(root: Path, remote: bool) -> Lockfile | None:
     pulled = FileStore(root).read().lockfile
     if not remote:
         return pulled
-    from fleethub.stores.copy import Copy
+    from fleethub.stores.copy import LocalCopy
 
-    copy = Copy(root).read()
+    copy = LocalCopy(root).read()
     found = [one for one in (pulled, copy.lockfile if copy else None) if one is not None]
     return max(found, key=lambda lockfile: lockfile.serial, default=None)

@@ -33,7 +33,7 @@ class Copied:
     tag: str = ""
 
 
-class Copy:
+class LocalCopy:
     """The copy in a fleet's folder. What is damaged is none; it is written anew with the next read of the store."""
 
     def __init__(self, root: Path) -> None:

@@ -148,7 +148,7 @@ def refuse_pooler(database: Database, connection: Connection) -> None:
                 other.close()
 
 
-class Line:
+class SharedConnection:
     """One connection that is opened when it is needed, and anew where it was lost. For several threads."""
 
     def __init__(self, database: Database, application: str) -> None:

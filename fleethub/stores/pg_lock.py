@@ -43,7 +43,7 @@ LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLock:
     """The lock while it is held: its connection, the process at the other end, and the fence that it raised."""
 
     connection: Connection
@@ -59,7 +59,7 @@ class AdvisoryLock:
         self._number = int.from_bytes(hashlib.sha256(f"fleethub {fleet}".encode()).digest()[:8], "big", signed=True)
 
     @contextmanager
-    def taken(self, operation: str, wait: float) -> Iterator[Held]:
+    def taken(self, operation: str, wait: float) -> Iterator[HeldLock]:
         """Hold it. Raises LockedError when it is held by another for ``wait`` seconds more; StoreError."""
         me = myself(operation)
         connection = connect(self._database, f"fleethub {operation} {me.who} {me.pid}")
@@ -77,7 +77,7 @@ class AdvisoryLock:
         finally:
             connection.close()
 
-    def _take(self, connection: Connection, me: Holder, wait: float) -> Held:
+    def _take(self, connection: Connection, me: Holder, wait: float) -> HeldLock:
         refuse_pooler(self._database, connection)
         connection.execute(ALIVE)
         if connection.info.server_version >= 140000:
@@ -96,9 +96,9 @@ class AdvisoryLock:
         fence = scalar(connection, query, holder, self._fleet)
         if fence is None:
             raise unknown_fleet(self._database)
-        return Held(connection, backend, fence)
+        return HeldLock(connection, backend, fence)
 
-    def check(self, held: Held, place: str) -> int:
+    def check(self, held: HeldLock, place: str) -> int:
         """The version of the lockfile, asked on the lock's own connection: where that is gone, so is the lock.
 
         Raises StaleLockfileError.

@@ -29,9 +29,9 @@ from fleethub.stores.interface import (
 )
 from fleethub.stores.kept import text_of
 from fleethub.stores.lock import myself, pauses, who
-from fleethub.stores.pg_connection import Line, asking, refuse_pooler, scalar, unknown_fleet
+from fleethub.stores.pg_connection import SharedConnection, asking, refuse_pooler, scalar, unknown_fleet
 from fleethub.stores.pg_connection import parsed as database_of
-from fleethub.stores.pg_lock import AdvisoryLock, Held
+from fleethub.stores.pg_lock import AdvisoryLock, HeldLock
 from fleethub.stores.remote import AGAIN, STOPPED, Remote, every
 
 FORMAT = 1
@@ -75,9 +75,9 @@ class PostgresStore(Remote):
         """Raises StoreError for a URL that cannot be read; asks nothing yet."""
         self._database = database_of(url)
         super().__init__(root, self._database.place)
-        self._fleet, self._line = fleet, Line(self._database, f"fleethub {who()} {os.getpid()}")
+        self._fleet, self._line = fleet, SharedConnection(self._database, f"fleethub {who()} {os.getpid()}")
         self._lock = AdvisoryLock(self._database, fleet)
-        self._held: Held | None = None
+        self._held: HeldLock | None = None
 
     def prepare(self) -> tuple[str, ...]:
         """See ``Store.prepare``."""

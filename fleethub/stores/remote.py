@@ -13,7 +13,7 @@ from fleethub.lockfile.text import dump, parsed
 from fleethub.model.event import Event
 from fleethub.model.observation import Lockfile
 from fleethub.stores import journal
-from fleethub.stores.copy import Copy
+from fleethub.stores.copy import LocalCopy
 from fleethub.stores.interface import StaleLockfileError, Store, Stored, StoreError
 
 AGAIN = "fleethub state restore brings an earlier one back"
@@ -35,7 +35,7 @@ class Remote:
 
     def __init__(self, root: Path, place: str) -> None:
         self._root, self.place = root, place
-        self._copy, self._known = Copy(root), Stored(None, "")
+        self._copy, self._known = LocalCopy(root), Stored(None, "")
 
     def journal(self) -> journal.Journal:
         """See ``Store.journal``."""

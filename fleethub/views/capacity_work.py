@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from fleethub.model.capacity import Fit, Placed
-from fleethub.model.measuring import Checked, CheckResult, ServerSettings
+from fleethub.model.measuring import BackendCheck, Checked, ServerSettings
 from fleethub.model.readings.server import Resident
 from fleethub.model.text import gib, plural
 from fleethub.views.style import Style
@@ -69,7 +69,7 @@ def before_text(
     return "\n".join(lines)
 
 
-def check_text(done: CheckResult, style: Style) -> str:
+def check_text(done: BackendCheck, style: Style) -> str:
     """The loads beside what was reckoned, and the score."""
     rows = [("MODEL", "CONTEXT", "RECKONED", "MEASURED", "OFF", "ON THE CARDS")]
     for one in done.loads:
@@ -122,7 +122,7 @@ def check_data(one: Checked) -> dict[str, Any]:
     }
 
 
-def score_data(done: CheckResult) -> dict[str, Any]:
+def score_data(done: BackendCheck) -> dict[str, Any]:
     """The score as plain values."""
     s = done.score
     shown = {"middle": s.middle, "lowest": s.lowest, "highest": s.highest, "below": s.below} if s else {}

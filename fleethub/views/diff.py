@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.lockfile.between import Planned, StateDiff
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.plan import Action, Change
 from fleethub.model.text import gib, markdown, named, plural
 from fleethub.views.data import change_data
@@ -91,7 +91,7 @@ def _sections(made: StateDiff, style: Style, full: bool) -> list[tuple[str, list
     return [(title, rows) for title, rows in found if rows]
 
 
-def _with_who(change: Change, by: Entry | None) -> Change:
+def _with_who(change: Change, by: HistoryEntry | None) -> Change:
     what = f"{by.action} {by.serial}" + (f" by {named(by.by)}" if by.by else "") if by else ""
     return replace(change, consequence=what)
 

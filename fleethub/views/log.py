@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Lockfile
 from fleethub.model.text import moment, plural
 from fleethub.views.style import Style
@@ -15,14 +15,14 @@ from fleethub.views.style import Style
 FEW = 6  # things that an entry of the list names
 
 
-def log_text(found: Sequence[Entry], style: Style, about: str = "") -> str:
+def log_text(found: Sequence[HistoryEntry], style: Style, about: str = "") -> str:
     """Entries, the latest first; ``about``: the address that they are of."""
     if not found:
         return f"Nothing that is kept is about {about}." if about else "Nothing was done yet."
     return "\n\n".join(_short(one, style) for one in reversed(found))
 
 
-def entry_text(made: Entry, lockfile: Lockfile | None, files: Sequence[str], style: Style) -> str:
+def entry_text(made: HistoryEntry, lockfile: Lockfile | None, files: Sequence[str], style: Style) -> str:
     """All of one entry. ``files``: of the spec of then, none where it is not kept."""
     lines = [entry_head(made, style), f"  {made.says}"]
     facts = (
@@ -50,12 +50,12 @@ def entry_text(made: Entry, lockfile: Lockfile | None, files: Sequence[str], sty
     return "\n".join(lines)
 
 
-def entry_data(made: Entry) -> dict[str, Any]:
+def entry_data(made: HistoryEntry) -> dict[str, Any]:
     """One entry as a line."""
     return {"type": "log", **asdict(made)}
 
 
-def _short(made: Entry, style: Style) -> str:
+def _short(made: HistoryEntry, style: Style) -> str:
     lines = [entry_head(made, style), f"  {made.says}"] if made.says else [entry_head(made, style)]
     if len(made.changes) > FEW:
         counted = Counter(f"{what} {where.partition('.')[0]}" for where, what in made.changes.items())
@@ -68,7 +68,7 @@ def _short(made: Entry, style: Style) -> str:
     return "\n".join(lines)
 
 
-def entry_head(made: Entry, style: Style) -> str:
+def entry_head(made: HistoryEntry, style: Style) -> str:
     """``apply 12  2026-11-28T10:00:00+00:00  ops@desk  plan 1f8d…  commit 1a2b``."""
     name = f"{made.action} {made.serial}" if made.serial is not None else made.action
     parts = [moment(made.at), made.by, f"as {made.owner}" if made.owner else ""]

@@ -12,7 +12,7 @@ from typing import Any
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity, SourceLocation
-from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Load, Plan
+from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Plan, PlannedVram
 from fleethub.model.text import gib, heard, moment, named, plural
 from fleethub.views.style import Style
 
@@ -95,7 +95,7 @@ def _left_alone(same: Sequence[LeftAlone]) -> str:
     return f"{whose}: {'; '.join(_field(field) for field in same[0].fields)}"
 
 
-def load_line(load: Load) -> str:
+def load_line(load: PlannedVram) -> str:
     """``gpu: 33.4 GiB planned of 48.0 GiB (declared): fits; fallback b evicts``."""
     after = gib(load.after) if load.after is not None else "unknown"
     total = gib(load.total) if load.total is not None else "unknown"

@@ -12,7 +12,7 @@ from typing import Any
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, NodeStatus, ProxyStatus
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.text import gib, hop, moment, named, same_name, tame
 
 #: What would become of a model that nobody names.
@@ -25,7 +25,7 @@ FITS = {
 }
 
 
-def session_summary(status: FleetStatus, done: Iterable[Entry] = ()) -> dict[str, Any]:
+def session_summary(status: FleetStatus, done: Iterable[HistoryEntry] = ()) -> dict[str, Any]:
     """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
 
     ``done``: what was done last, in order.
@@ -95,7 +95,7 @@ def _call(proxy: ProxyStatus, status: FleetStatus) -> Iterable[str]:
     )
 
 
-def _done(one: Entry) -> str:
+def _done(one: HistoryEntry) -> str:
     who = " ".join(part for part in (one.by, f"as {named(one.owner)}" if one.owner else "") if part)
     says = one.says if one.says.startswith(one.action) else f"{one.action}: {one.says}"
     return f"{moment(one.at, minutes=True)} {who or 'somebody'}: {says}"

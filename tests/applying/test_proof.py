@@ -7,24 +7,26 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.kinds.execution import Context, StepError
 from fleethub.kinds.key.actions import ProveKey
 from fleethub.kinds.key.proving import execute as keys
 from fleethub.model.secret import Derived, Secret
 
 ENDPOINT = "http://door"
-LIST = Answer(200, {"data": [{"id": "one"}]})
-TAKEN = Answer(400, {"error": {"message": "Missing required parameter: 'messages'.", "type": "invalid_request_error"}})
-AWAY = Answer(502, {"error": {"message": "Bad Gateway"}})
-BLOCKED = Answer(401, {"error": {"message": "Key is blocked.", "type": "auth_error"}})
+LIST = HttpAnswer(200, {"data": [{"id": "one"}]})
+TAKEN = HttpAnswer(
+    400, {"error": {"message": "Missing required parameter: 'messages'.", "type": "invalid_request_error"}}
+)
+AWAY = HttpAnswer(502, {"error": {"message": "Bad Gateway"}})
+BLOCKED = HttpAnswer(401, {"error": {"message": "Key is blocked.", "type": "auth_error"}})
 
 
-def proved(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[tuple[str, ...], int]:
+def proved(monkeypatch: pytest.MonkeyPatch, *answers: HttpAnswer) -> tuple[tuple[str, ...], int]:
     """The notes of a proof, and how many calls it took; the last answer is given again and again."""
     clock, calls = [0.0], [0]
 
-    def request(method: str, url: str, **_: Any) -> Answer:
+    def request(method: str, url: str, **_: Any) -> HttpAnswer:
         if method == "GET":
             return LIST
         calls[0] += 1

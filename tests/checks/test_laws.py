@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.checks.answers import Answer, Evaluate
+from fleethub.checks.answers import CheckAnswer, Evaluate
 from fleethub.checks.fields import FIELDS
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Check
@@ -27,9 +27,9 @@ REFUSED = st.sets(
 def refusing(refused: set[str]) -> Evaluate:
     """Every check finds these wrong."""
 
-    def evaluate(checks: Sequence[Check], document: Mapping[str, Any]) -> list[Answer]:
+    def evaluate(checks: Sequence[Check], document: Mapping[str, Any]) -> list[CheckAnswer]:
         return [
-            Answer(number, at, "wrong")
+            CheckAnswer(number, at, "wrong")
             for number, check in enumerate(checks)
             for at, entry in enumerate(document[check.about])
             if entry.get("address", "fleet") in refused

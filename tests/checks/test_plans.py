@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fleethub.checks.answers import Answer
+from fleethub.checks.answers import CheckAnswer
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.exit import Exit
@@ -182,8 +182,8 @@ def test_words_of_a_function_are_shown_as_somebody_elses() -> None:
     spec = BASE.check("mine", "node", use="acme:mine", severity="warning")
     nasty = "\x1b[31mred\x1b[0m [link](http://x) sk-0123456789abcdefghij\nnext"
 
-    def evaluate(*_: object) -> list[Answer]:
-        return [Answer(0, 0, "wrong", nasty)]
+    def evaluate(*_: object) -> list[CheckAnswer]:
+        return [CheckAnswer(0, 0, "wrong", nasty)]
 
     (found,) = [f for f in plan(World.of(spec), spec, evaluate=evaluate).findings if f.code == "check.mine"]
     assert found.message.isprintable()

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from fleethub.checks.fields import CHANGED, FIELDS, GPU, HOP, Field
 from fleethub.checks.view import View, view_of
-from fleethub.model.plan import Action, Load
+from fleethub.model.plan import Action, PlannedVram
 from tests.fleets import Spec, direct, fleet
 from tests.world import World, plan, wanted
 from tests.world.strategies import specs
@@ -26,7 +26,7 @@ SPEC = (
 )
 
 
-def seen(spec: Spec, loads: tuple[Load, ...] = ()) -> View:
+def seen(spec: Spec, loads: tuple[PlannedVram, ...] = ()) -> View:
     made = plan(World.of(spec), spec)
     return view_of(spec.fleet, wanted(spec), loads or made.loads, made.changes)
 

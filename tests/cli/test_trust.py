@@ -312,10 +312,10 @@ def test_the_question_shows_nothing_that_hides_what_is_asked(
 
 
 def test_what_a_server_says_is_shown_without_keys(place: Place) -> None:
-    from fleethub.clients.http_answer import Answer
+    from fleethub.clients.http_answer import HttpAnswer
 
     said = f"no such key sk-abcdef, Bearer abcdefgh12345, {'ab12' * 16}, eyJhbGciOiJI.eyJzdWIi.x fhseed1_{'A' * 43}"
-    text = Answer(400, {"error": {"message": said}}).reason()
+    text = HttpAnswer(400, {"error": {"message": said}}).reason()
     assert text == 'HTTP 400: "no such key …, …, …, … …"'
 
 

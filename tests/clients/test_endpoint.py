@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.endpoint import bare, read, variables
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.clients.node_endpoints import ask_node
 from fleethub.clients.shell import Local, Output, ShellError
 from fleethub.model.endpoint import Call, Failure
@@ -159,7 +159,7 @@ def test_an_env_that_cannot_be_looked_at_is_not_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wants", ["models", "tags", "chat", "generate"])
 def test_a_good_status_with_something_else(body: object, wants: str) -> None:
     call = Call(wants, "http://x", "", 1)  # type: ignore[arg-type]
-    assert read(call, Answer(200, body)).failure is Failure.SHAPE
+    assert read(call, HttpAnswer(200, body)).failure is Failure.SHAPE
 
 
 def test_an_answer_without_keys_and_digests() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Secret
@@ -67,11 +67,11 @@ SMOOTH: dict[str, Lie] = {
 def lying(patch: pytest.MonkeyPatch, lie: Lie, path: str = "/key/list") -> None:
     real = Http.request
 
-    def request(self: Http, method: str, url: str, **kwargs: Any) -> Answer:
+    def request(self: Http, method: str, url: str, **kwargs: Any) -> HttpAnswer:
         answer = real(self, method, url, **kwargs)
         if path not in url or answer.status != 200:
             return answer
-        return Answer(200, lie(answer.body, int((kwargs.get("params") or {}).get("page", 1))))
+        return HttpAnswer(200, lie(answer.body, int((kwargs.get("params") or {}).get("page", 1))))
 
     patch.setattr(Http, "request", request)
 
@@ -157,8 +157,8 @@ def test_a_404_of_something_else_is_not_that_a_key_is_gone(
 ) -> None:
     real = Http.request
 
-    def request(self: Http, method: str, url: str, **kwargs: Any) -> Answer:
-        return Answer(404, {"detail": "Not Found"}) if "/key/info" in url else real(self, method, url, **kwargs)
+    def request(self: Http, method: str, url: str, **kwargs: Any) -> HttpAnswer:
+        return HttpAnswer(404, {"detail": "Not Found"}) if "/key/info" in url else real(self, method, url, **kwargs)
 
     monkeypatch.setattr(Http, "request", request)
     with pytest.raises(LiteLLMError, match="404"):
@@ -193,9 +193,9 @@ def test_a_deletion_that_did_nothing_is_not_believed(proxy: litellm.LiteLLM, adm
     place.write(spec.without("keys").text)
     real = Http.request
 
-    def request(self: Http, method: str, url: str, **kwargs: Any) -> Answer:
+    def request(self: Http, method: str, url: str, **kwargs: Any) -> HttpAnswer:
         if url.endswith("/key/delete"):
-            return Answer(200, {"deleted_keys": kwargs["json"]["keys"]})
+            return HttpAnswer(200, {"deleted_keys": kwargs["json"]["keys"]})
         return real(self, method, url, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:

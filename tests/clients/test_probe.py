@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from fleethub.clients import probe
-from fleethub.clients.probe import Probe, unreachable
+from fleethub.clients.probe import ConnectionProbe, unreachable
 
 
 def test_hosts_that_say_nothing_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_hosts_that_say_nothing_are_waited_for_together(monkeypatch: pytest.Monk
         raise TimeoutError
 
     monkeypatch.setattr(probe.socket, "create_connection", swallow)
-    found = Probe(urls, 0.2).unreachable()
+    found = ConnectionProbe(urls, 0.2).unreachable()
     all_of_them.wait(300)  # they are all under way: one after the other, the first would wait for the others
     assert {url: silence.reason for url, silence in found.items()} == dict.fromkeys(urls, "no connection within 0.2 s")
 

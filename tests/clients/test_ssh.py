@@ -266,7 +266,7 @@ def test_what_is_written_while_the_files_are_read_is_seen_by_the_next_look(
     path = there.known_hosts[0]
     path.write_text("")
 
-    def read_and_written(to: Destination) -> known_hosts.Known:
+    def read_and_written(to: Destination) -> known_hosts.KnownHost:
         found = known(to)
         path.write_text(f"gpu {text(1)}\n")
         return found

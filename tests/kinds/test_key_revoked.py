@@ -14,7 +14,7 @@ from fleethub.kinds.values import ObserveContext
 from fleethub.lockfile.forms import decode, encode
 from fleethub.model.address import key
 from fleethub.model.plan import Action
-from fleethub.model.secret import Kept
+from fleethub.model.secret import KeptValue
 from fleethub.planning.judge import judge
 from tests.fleets import fleet
 from tests.kinds.asking import item
@@ -122,7 +122,7 @@ def test_the_value_that_an_adopted_key_was_found_with_is_known_under_another_see
     value_of = {row.token: other.sha256(bytes.fromhex(row.token)) for row in (old, new)}
     record = half.lockfile.resources[KEY]
     kept = replace(record, shape=f"kept:main/a#1:{'00' * 16}")
-    assert Kept.is_told_by(kept.shape)
+    assert KeptValue.is_told_by(kept.shape)
     begun = KINDS["key"].resealed(KEY, None, kept, context)
     assert (begun.value, begun.replaces) == (value_of[old.token], (value_of[new.token],))
     attrs = replace(record.attrs, interim="a--g2", value="x", replaces=("y",))

@@ -14,7 +14,7 @@ from fleethub.model.address import key
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action
-from fleethub.model.secret import Kept
+from fleethub.model.secret import KeptValue
 from fleethub.planning.judge import drift
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
@@ -122,7 +122,7 @@ def test_an_old_value_of_another_seed_is_waited_for_by_its_hash() -> None:
     world = replace(world, lockfile=replace(world.lockfile, resources={**world.lockfile.resources, ADDRESS: record}))
     (prove,) = (s.do for s in plan(world, WIDER_SECOND).steps if s.id.endswith("prove-old-1"))
     assert isinstance(prove, ProveKey)
-    assert isinstance(prove.value, Kept)
+    assert isinstance(prove.value, KeptValue)
     assert prove.value.token == token
 
 

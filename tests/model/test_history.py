@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.history import Entry, edit_entry, entry
+from fleethub.model.history import HistoryEntry, edit_entry, entry
 
 WHEN = "2026-11-28T10:00:00+00:00"
-FULL = Entry(
+FULL = HistoryEntry(
     WHEN, "apply", "ana@desk", "Updates 1 key.", 3, "ab12", plan="7fb4", planned_by="ben@ci", approved="a saved plan",
     owner="Volta", spec="sha256:00", commit="1a2b", version="0.1.0", part=True, changes={"key.main.a": "update"},
     failed=(("node.b/deliver", "no route"),), left=(("node.c", "waits"),), exit=6,
@@ -20,7 +20,7 @@ FULL = Entry(
 
 def test_an_entry_comes_back_from_its_line() -> None:
     assert entry({"ts": WHEN, **json.loads(json.dumps(FULL.line()))}) == FULL
-    assert entry({"ts": WHEN, **Entry("", "apply").line()}) == Entry(WHEN, "apply")
+    assert entry({"ts": WHEN, **HistoryEntry("", "apply").line()}) == HistoryEntry(WHEN, "apply")
     assert [FULL.concerns(a) for a in ("key.main.a", "node.b", "node.c", "node.d")] == [True, True, True, False]
 
 
@@ -29,17 +29,17 @@ def test_an_entry_comes_back_from_its_line() -> None:
     [
         (
             {"operation": "state rm", "serial": 4, "before": 3, "by": "ana@desk", "addresses": ["node.a"]},
-            Entry(WHEN, "state rm", "ana@desk", serial=4, changes={"node.a": "state rm"}),
+            HistoryEntry(WHEN, "state rm", "ana@desk", serial=4, changes={"node.a": "state rm"}),
         ),
         (
             {"action": "propose", "agent": "claw", "project": "Volta", "address": "node.a", "edit": "assign"},
-            Entry(WHEN, "propose", "claw", "assign", owner="Volta", changes={"node.a": "propose"}),
+            HistoryEntry(WHEN, "propose", "claw", "assign", owner="Volta", changes={"node.a": "propose"}),
         ),
-        ({"action": 3, "serial": "x", "exit": True, "changes": [], "failed": [1]}, Entry(WHEN, "3")),
-        ({}, Entry(WHEN, "?")),
+        ({"action": 3, "serial": "x", "exit": True, "changes": [], "failed": [1]}, HistoryEntry(WHEN, "3")),
+        ({}, HistoryEntry(WHEN, "?")),
     ],
 )
-def test_others_lines(line: dict[str, object], made: Entry) -> None:
+def test_others_lines(line: dict[str, object], made: HistoryEntry) -> None:
     assert entry({"ts": WHEN, **line}) == made
 
 

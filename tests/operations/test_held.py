@@ -1,4 +1,4 @@
-"""A held plan is applied by its id, when the plan that is made then is the same one; on values, with nothing behind."""
+"""A held plan is applied when the plan that is made then is the same one; on values, with nothing behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.plan import Action, Change, Plan, Result
 from fleethub.operations import apply
 from fleethub.operations.apply import ApplyInput
-from fleethub.operations.held import HeldPlan, HeldPlans, PlanInput, StalePlan, UnknownPlan
+from fleethub.operations.held import HeldPlan, PlanInput, StalePlan
 from fleethub.operations.outcome import Outcome
 
 A, B = Address("node", "a"), Address("node", "b")
@@ -45,10 +45,9 @@ def place(monkeypatch: pytest.MonkeyPatch, now: HeldPlan) -> Any:
 
 
 def test_the_same_plan_is_carried_out_as_it_is_made_then(monkeypatch: pytest.MonkeyPatch, done: list[HeldPlan]) -> None:
-    plans = HeldPlans()
-    plan_id = plans.hold(held("aa", Change(A, Action.CREATE)))
+    was = held("aa", Change(A, Action.CREATE))
     now = replace(held("aa", Change(A, Action.CREATE)), facts=Facts("later"))
-    outcome = apply.run(place(monkeypatch, now), plans.get(plan_id), ApplyInput())
+    outcome = apply.run(place(monkeypatch, now), was, ApplyInput())
     assert (outcome.data.applied, outcome.exit, done) == (True, Exit.FINE, [now])
 
 
@@ -64,12 +63,3 @@ def test_a_plan_that_was_just_made_is_not_made_again(monkeypatch: pytest.MonkeyP
     was = held("aa", Change(A, Action.CREATE))
     apply.run(place(monkeypatch, held("bb")), was, ApplyInput(), again=False)
     assert done == [was]
-
-
-def test_an_unknown_id_is_no_plan() -> None:
-    plans = HeldPlans(most=2)
-    for plan_id in ("aa", "bb", "aa", "cc"):
-        plans.hold(held(plan_id))
-    assert [plans.get(plan_id).id for plan_id in ("aa", "cc")] == ["aa", "cc"]
-    with pytest.raises(UnknownPlan, match="no plan 'bb' is held here"):
-        plans.get("bb")

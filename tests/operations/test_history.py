@@ -9,7 +9,7 @@ import pytest
 
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.model.address import key
-from fleethub.model.history import Entry
+from fleethub.model.history import HistoryEntry
 from fleethub.model.observation import Applied, Locked, Lockfile, Source
 from fleethub.operations import history
 from tests.stores.memory import MemoryStore, Shared
@@ -18,7 +18,7 @@ from tests.stores.memory import MemoryStore, Shared
 def applied(store: Any, number: int) -> None:
     digest = f"sha256:{number:04}"
     history.keep_spec(store, digest, {"fleet.toml": f"# {number}\n".encode()})
-    assert history.record(store, Entry("", "apply", serial=number, spec=digest)) == ()
+    assert history.record(store, HistoryEntry("", "apply", serial=number, spec=digest)) == ()
 
 
 def test_the_specs_of_the_last_entries_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_what_cannot_be_kept_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store, "record", full)
-    (note,) = history.record(store, Entry("", "apply"))
+    (note,) = history.record(store, HistoryEntry("", "apply"))
     assert note == "what was done is not in the history: [Errno 28] No space left on device"
 
 

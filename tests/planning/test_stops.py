@@ -131,3 +131,12 @@ def test_the_last_node_of_a_backend_stays_where_the_spec_says_so() -> None:
     quiet = fleet().backend("gpu", "http://gpu:11434", proxy="main").model("one", vram="9 GiB")
     quiet = quiet.node("a", "one").node("b", "one")
     assert stops(plan(settled(quiet), quiet.without("nodes", "a", "b"))) == []
+
+
+def test_a_node_that_moves_is_not_deleted_though_nothing_uses_its_backend_any_more() -> None:
+    spec = fleet(last_node="stop", max_delete_percent=0, min_existing=1)
+    spec = spec.backend("gpu", "http://gpu:11434", proxy="main").model("one", vram="9 GiB").model("two", proxy="main")
+    there = settled(spec.node("a", "one", target="nodes/here"))
+    made = plan(there, spec.node("a", "two", target="nodes/there"))
+    assert {(str(c.address), c.action) for c in made.changes} >= {("node.a@was", Action.DELETE)}
+    assert stops(made) == []

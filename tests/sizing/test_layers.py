@@ -11,7 +11,7 @@ from fleethub.model.readings.server import Shown, Tensor
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, why_unknown
 from fleethub.sizing.estimate import estimate, kv_bytes
 from fleethub.sizing.kv import state_bytes
-from fleethub.sizing.layers import Kind
+from fleethub.sizing.layers import LayerKind
 from fleethub.sizing.run import Run
 
 MIB = 1 << 20
@@ -92,7 +92,7 @@ def test_absent_kv_heads_are_all_heads() -> None:
 
 def test_gemma3_keeps_a_window_on_five_of_six() -> None:
     gemma = shape("gemma3", 34, 2560, 8, 4, 256, attention__sliding_window=1024)
-    assert kinds(gemma) == {Kind.SLIDING: 29, Kind.GLOBAL: 5}
+    assert kinds(gemma) == {LayerKind.SLIDING: 29, LayerKind.GLOBAL: 5}
     assert mib(gemma, 8192, batch=512) == 334.0
     assert mib(gemma, 131072, batch=512) == 2734.0
     assert mib(gemma, 512, batch=512) == 34.0 * 2  # below the window nothing is saved: 34 x 512 x 4 x 512 x 2
@@ -104,18 +104,18 @@ def test_gemma3_keeps_a_window_on_five_of_six() -> None:
 )
 def test_known_patterns(arch: str, blocks: int, window: int) -> None:
     found = shape(arch, blocks, 2880, 64, 8, 64, attention__sliding_window=128)
-    assert kinds(found) == {Kind.SLIDING: window, Kind.GLOBAL: blocks - window}
+    assert kinds(found) == {LayerKind.SLIDING: window, LayerKind.GLOBAL: blocks - window}
     assert found.kv_sure is Sure.EXACT
 
 
 def test_llama4_has_chunks_without_a_key() -> None:
     found = shape("llama4", 48, 5120, 40, 8, 128)
-    assert {g.window for g in found.layers if g.kind is Kind.SLIDING} == {8192}
+    assert {g.window for g in found.layers if g.kind is LayerKind.SLIDING} == {8192}
 
 
 def test_an_unknown_pattern_counts_all_as_global_and_says_so() -> None:
     found = shape("brandnew", 10, 1024, 8, 8, 128, attention__sliding_window=512)
-    assert kinds(found) == {Kind.GLOBAL: 10}
+    assert kinds(found) == {LayerKind.GLOBAL: 10}
     assert found.kv_sure is Sure.ESTIMATED
     row = next(r for r in estimate(found, Run(8192)).rows if r.what.startswith("KV"))
     assert row.sure is Sure.ESTIMATED
@@ -126,7 +126,7 @@ def test_the_files_pattern_wins_as_a_number_and_as_an_array() -> None:
     more = {"attention__sliding_window": 512}
     by_number = shape("brandnew", 12, 1024, 8, 8, 128, **more, attention__sliding_window_pattern=3)
     by_array = shape("brandnew", 12, 1024, 8, 8, 128, **more, attention__sliding_window_pattern=[True, True, False] * 4)
-    assert kinds(by_number) == kinds(by_array) == {Kind.SLIDING: 8, Kind.GLOBAL: 4}
+    assert kinds(by_number) == kinds(by_array) == {LayerKind.SLIDING: 8, LayerKind.GLOBAL: 4}
     assert mib(by_number, 8192) == mib(by_array, 8192)
 
 
@@ -142,8 +142,8 @@ def test_gemma4_has_other_heads_in_its_windows() -> None:
     found = shape("gemma4", 48, 3840, 16, per_layer, 512, **GEMMA4)
     run = Run(2048, parallel=4, unified=True, batch=2048)
     by_kind = {g.kind: g for g in found.layers}
-    assert by_kind[Kind.GLOBAL].head_k == 512
-    assert by_kind[Kind.SLIDING].head_k == 256
+    assert by_kind[LayerKind.GLOBAL].head_k == 512
+    assert by_kind[LayerKind.SLIDING].head_k == 256
     assert kv_bytes(found, run) / MIB == 2048.0  # 128 global + 1920 of 6144 cells
     assert (found.head_count_kv_min, found.head_count_kv_max) == (1, 8)
 
@@ -171,14 +171,14 @@ R1 = {
 
 def test_mla_keeps_one_compressed_vector() -> None:
     mla = shape("deepseek2", 61, 7168, 128, 1, **R1, attention__key_length_mla=192, attention__value_length_mla=128)
-    assert kinds(mla) == {Kind.MLA: 61}
+    assert kinds(mla) == {LayerKind.MLA: 61}
     assert mib(mla, 32768, kv_type="q8_0") == pytest.approx(1166.62, abs=0.01)
     assert mib(mla, 65536, kv_type="q8_0") == pytest.approx(2333.25, abs=0.01)
 
 
 def test_mla_is_told_by_its_tensors_too() -> None:
     tensors = (Tensor("blk.0.attn_k_b.weight", "Q8_0", (128, 512, 128)),)
-    assert kinds(shape("deepseek2", 61, 7168, 128, 1, **R1, tensors=tensors)) == {Kind.MLA: 61}
+    assert kinds(shape("deepseek2", 61, 7168, 128, 1, **R1, tensors=tensors)) == {LayerKind.MLA: 61}
 
 
 def test_an_old_file_of_an_mla_model_keeps_full_k_and_v() -> None:
@@ -186,7 +186,7 @@ def test_an_old_file_of_an_mla_model_keeps_full_k_and_v() -> None:
         "deepseek2", 61, 7168, 128, 128, attention__kv_lora_rank=512, rope__dimension_count=64,
         attention__key_length=192, attention__value_length=128,
     )  # fmt: skip
-    assert kinds(old) == {Kind.GLOBAL: 61}
+    assert kinds(old) == {LayerKind.GLOBAL: 61}
     assert mib(old, 4096) == pytest.approx(71 * 61 * 4096 * 576 * 2 / MIB, rel=0.01)
 
 
@@ -199,7 +199,7 @@ def test_hybrids_attend_in_every_fourth_and_keep_a_state(
     blocks: int, width: int, heads: int, inner: int, state: float
 ) -> None:
     found = shape("qwen35", blocks, width, heads, 4, 256, **QWEN35_9B | {"ssm__inner_size": inner})
-    assert kinds(found) == {Kind.RECURRENT: blocks * 3 // 4, Kind.GLOBAL: blocks // 4}
+    assert kinds(found) == {LayerKind.RECURRENT: blocks * 3 // 4, LayerKind.GLOBAL: blocks // 4}
     assert state_bytes(found, Run(4096)) / MIB == pytest.approx(state, abs=0.01)
     assert state_bytes(found, Run(65536)) == state_bytes(found, Run(4096))
     assert state_bytes(found, Run(4096, parallel=4)) == 4 * state_bytes(found, Run(4096))
@@ -213,7 +213,7 @@ def test_a_hybrid_with_heads_per_layer() -> None:
     ssm = {"ssm__conv_kernel": 4, "ssm__inner_size": 8192, "ssm__state_size": 128, "ssm__group_count": 8}
     heads, inner = [0, 8, 0, 0], [0, 0, 0, 14336]
     found = shape("nemotron_h", 4, 4096, 32, heads, 128, feed_forward_length=inner, **ssm)
-    assert kinds(found) == {Kind.RECURRENT: 2, Kind.GLOBAL: 1}  # the fourth only feeds forward
+    assert kinds(found) == {LayerKind.RECURRENT: 2, LayerKind.GLOBAL: 1}  # the fourth only feeds forward
     assert state_bytes(found, Run(4096)) == 2 * (3 * (8192 + 2 * 8 * 128) + 128 * 8192) * 4
     assert found.head_count_kv_min == 0
 
@@ -236,8 +236,8 @@ def test_layers_that_share_a_cache_count_once() -> None:
         "gemma4", 35, 1536, 8, 1, 256, attention__sliding_window=512, attention__sliding_window_pattern=5,
         attention__shared_kv_layers=20,
     )  # fmt: skip
-    assert kinds(alone) == {Kind.SLIDING: 28, Kind.GLOBAL: 7}
-    assert kinds(shared) == {Kind.SLIDING: 12, Kind.GLOBAL: 3}
+    assert kinds(alone) == {LayerKind.SLIDING: 28, LayerKind.GLOBAL: 7}
+    assert kinds(shared) == {LayerKind.SLIDING: 12, LayerKind.GLOBAL: 3}
     gemma3n = shape("gemma3n", 30, 2048, 8, 2, 256, attention__sliding_window=512)
     assert sum(kinds(gemma3n).values()) == 20
 
@@ -245,7 +245,7 @@ def test_layers_that_share_a_cache_count_once() -> None:
 def test_cross_attention_keeps_the_image_whatever_the_context() -> None:
     cross = [3, 8, 13, 18, 23, 28, 33, 38]
     found = shape("mllama", 40, 4096, 32, 8, attention__cross_attention_layers=cross)
-    assert kinds(found) == {Kind.GLOBAL: 32, Kind.CROSS: 8}
+    assert kinds(found) == {LayerKind.GLOBAL: 32, LayerKind.CROSS: 8}
     text = 32 * 8192 * 8 * 256 * 2
     image = 8 * 8 * 256 * 4 * 1601 * 4
     assert kv_bytes(found, Run(8192)) == text + image
@@ -255,7 +255,7 @@ def test_cross_attention_keeps_the_image_whatever_the_context() -> None:
 
 def test_draft_layers_are_apart() -> None:
     found = shape("glm4moe", 47, 4096, 96, 8, 128, nextn_predict_layers=1)
-    assert kinds(found) == {Kind.GLOBAL: 46}
+    assert kinds(found) == {LayerKind.GLOBAL: 46}
     assert mib(found, 16384, parallel=4, kv_type="q4_0") == 3312.0  # GLM-4.6V
     assert [g.count for g in found.draft_layers] == [1]
     assert not [r for r in estimate(found, Run(16384)).rows if r.what == "draft"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.http_answer import Answer
+from fleethub.clients.http_answer import HttpAnswer
 from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
@@ -154,8 +154,8 @@ def test_status_and_plan_obey_nobody() -> None:
     ids=["new", "old", "list"],
 )
 def test_what_a_server_says_is_quoted_where_it_comes_in(body: dict[str, Any]) -> None:
-    assert Answer(500, body).reason() == 'HTTP 500: "CANARY obey me"'
-    assert Answer(500, {"error": f"x {CANARY[:9000]}".replace("\n", " ")}).reason().count('"') == 2
+    assert HttpAnswer(500, body).reason() == 'HTTP 500: "CANARY obey me"'
+    assert HttpAnswer(500, {"error": f"x {CANARY[:9000]}".replace("\n", " ")}).reason().count('"') == 2
 
 
 def test_a_nodes_own_text_takes_names_as_data() -> None:

@@ -24,7 +24,7 @@ from fleethub.model.observation import Source
 from fleethub.model.plan import Step
 from fleethub.model.readings.proxy import Deployment, KeyRow
 from fleethub.model.readings.server import Installed, Resident, ServerReading
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 from tests.world.values import SEAL, Node, Process, Proxy, World, mark_of_row
 
 NOW = "2026-11-27T12:00:00+00:00"
@@ -326,8 +326,8 @@ def started(world: World, target: str, port: int, fresh: bool = True) -> World:
     return world.at_node(target, lambda n: replace(n, process=process))
 
 
-def _token(value: Derived | Kept, fingerprinter: SecretResolver) -> str:
-    return value.token if isinstance(value, Kept) else fingerprinter.open(value).sha256()
+def _token(value: Derived | KeptValue, fingerprinter: SecretResolver) -> str:
+    return value.token if isinstance(value, KeptValue) else fingerprinter.open(value).sha256()
 
 
 def _lifted(limit: Any) -> Any:
@@ -403,7 +403,7 @@ def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:
 
 
 def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:
-    name = {"fleet": _identity(world)} if isinstance(do.value, Kept) else {}
+    name = {"fleet": _identity(world)} if isinstance(do.value, KeptValue) else {}
     born = {"born": do.value.name, "born_proxy": do.value.scope}
     return {**_mark(world, do.generation), **born, **name, **marked(do.found)}
 

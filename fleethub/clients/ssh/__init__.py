@@ -14,7 +14,7 @@ from fleethub.clients.requests_log import noted
 from fleethub.clients.shell import Shell
 from fleethub.clients.ssh.config import SshConfig
 from fleethub.clients.ssh.destination import Destination
-from fleethub.clients.ssh.known_hosts import Known, known
+from fleethub.clients.ssh.known_hosts import KnownHost, known
 from fleethub.clients.ssh.loader import loader
 from fleethub.clients.ssh.needs import beyond
 from fleethub.clients.ssh.program import Program
@@ -46,7 +46,7 @@ class Remote(Shell):
         self._lock = threading.Lock()
         self._gate = threading.Semaphore(AT_ONCE)
         self._first = self.why
-        self._chain: list[tuple[Destination, Known]] = []
+        self._chain: list[tuple[Destination, KnownHost]] = []
         self._files: tuple[object, ...] = ()
         self._asked = 0.0
         self._old: Program | Library | None = None  # was kept from an earlier look

@@ -48,7 +48,7 @@ def traced(said: str) -> Traced:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class HostBlock:
     """Lines that count together. ``hosts``: numbers of the Host lines that must all be for a host."""
 
     hosts: tuple[int, ...]
@@ -69,7 +69,7 @@ class Rules:
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files: list[str] = []
-        self._blocks: list[Block] = []
+        self._blocks: list[HostBlock] = []
         self._hosts: list[HostLine] = []
         #: "Match final": ssh reads all a second time then, for the HostName that it found.
         self._twice = False
@@ -123,7 +123,7 @@ class Rules:
                         raise NotUnderstood
                     self._twice = self._twice or "final" in words
                     hosts, final = within, last or "final" in words
-                self._blocks.append(Block(hosts, []))
+                self._blocks.append(HostBlock(hosts, []))
                 if name != "match" or final:
                     self._blocks[-1].lines.append((name, value, f"final {text}" if final else text))
 

@@ -24,7 +24,7 @@ class HostKeyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KnownHostsLine:
     """A line: ``marker`` is empty, ``@cert-authority`` or ``@revoked``; ``key`` is in SSH's wire format."""
 
     file: str
@@ -62,12 +62,12 @@ class File:
     ``hashed``: salt, digest and line. ``unread``: places of what is no line.
     """
 
-    plain: Mapping[str, tuple[Line, ...]]
-    hashed: tuple[tuple[bytes, bytes, Line], ...]
-    patterns: tuple[Line, ...]
+    plain: Mapping[str, tuple[KnownHostsLine, ...]]
+    hashed: tuple[tuple[bytes, bytes, KnownHostsLine], ...]
+    patterns: tuple[KnownHostsLine, ...]
     unread: tuple[str, ...]
 
-    def of(self, host: str) -> list[Line]:
+    def of(self, host: str) -> list[KnownHostsLine]:
         """The lines about a host, in their order."""
         name = host.lower()
         found = {line.number: line for line in self.plain.get(name, ())}
@@ -78,13 +78,13 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownHost:
     """What the files know of one host. ``unread``: lines that could not be read, as ``file:line``."""
 
     name: str
-    keys: tuple[Line, ...]
-    authorities: tuple[Line, ...]
-    revoked: tuple[Line, ...]
+    keys: tuple[KnownHostsLine, ...]
+    authorities: tuple[KnownHostsLine, ...]
+    revoked: tuple[KnownHostsLine, ...]
     files: tuple[str, ...]
     unread: tuple[str, ...]
 
@@ -111,7 +111,7 @@ class Known:
         raise HostKeyError(f"the host key of {self.name} is not known ({shown}) in {files}{more}:")
 
 
-def known(destination: Destination) -> Known:
+def known(destination: Destination) -> KnownHost:
     """What the files of a host know of it."""
     files: dict[str, File] = {}
     for path in destination.known_hosts:
@@ -125,7 +125,7 @@ def known(destination: Destination) -> Known:
             break
         here = [line for file in files.values() for line in file.of(name)]
     marked = {marker: tuple(line for line in first if line.marker == marker) for marker in MARKERS}
-    return Known(
+    return KnownHost(
         names[0],
         tuple(line for line in here if not line.marker),
         marked["@cert-authority"],
@@ -141,7 +141,7 @@ MARKERS = ("@cert-authority", "@revoked")
 @lru_cache(maxsize=32)
 def _read(path: str, written: int, size: int) -> File:
     """A file as it was then: read once, not for each of a hundred hosts."""
-    plain: dict[str, list[Line]] = {}
+    plain: dict[str, list[KnownHostsLine]] = {}
     hashed, patterns, bad = [], [], []
     text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     for number, line in enumerate(text.split("\n"), 1):
@@ -158,7 +158,7 @@ def _read(path: str, written: int, size: int) -> File:
         except (ValueError, binascii.Error):
             bad.append(f"{path}:{number}")
             continue
-        line_ = Line(path, number, marker, words[0], words[1], key)
+        line_ = KnownHostsLine(path, number, marker, words[0], words[1], key)
         if words[0].startswith("|1|"):
             with suppress(ValueError):  # one that cannot be read is about nobody
                 salt, digest = (base64.b64decode(part) for part in words[0][3:].split("|", 1))
@@ -182,7 +182,7 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
-def kinds(lines: Iterable[Line]) -> tuple[str, ...]:
+def kinds(lines: Iterable[KnownHostsLine]) -> tuple[str, ...]:
     """The host key algorithms that the known keys stand for, to be asked for first."""
     found: list[str] = []
     for line in lines:

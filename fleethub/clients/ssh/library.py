@@ -19,7 +19,7 @@ from fleethub.clients.process import LARGEST, LARGEST_ERROR, Output, ShellError
 from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import Login, Refused
-from fleethub.clients.ssh.known_hosts import HostKeyError, Known, kinds
+from fleethub.clients.ssh.known_hosts import HostKeyError, KnownHost, kinds
 from fleethub.clients.ssh.text import Broken, NeedsProgram, Unopened, by_hand, plain
 from fleethub.clients.ssh.watchdog import WATCHDOG
 
@@ -33,7 +33,7 @@ ALGORITHMS = {"kexalgorithms": "kex", "ciphers": "ciphers", "macs": "digests", "
 class Library:
     """A connection to a host, logged in. Raises ShellError, NeedsProgram where only OpenSSH's ssh would do."""
 
-    def __init__(self, address: str, chain: list[tuple[Destination, Known]]) -> None:
+    def __init__(self, address: str, chain: list[tuple[Destination, KnownHost]]) -> None:
         self._address = address
         self._hops: list[Any] = []
         limit = WATCHDOG.watch(limits.LOGIN, self.close)
@@ -208,7 +208,7 @@ def _settings() -> Any:
     return Config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
-def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
+def _connection(hop: Destination, known: KnownHost, gateway: Any) -> Any:
     """A fabric Connection that knows all of its host already, and asks no configuration of its own."""
     if gateway is None and not hop.by_openssh:
         gateway = hop.option("proxycommand") or None
@@ -237,7 +237,7 @@ def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
 class _HostKeys(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
     """Asked about every key, as the client itself is given none: it keeps one key a kind."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: KnownHost) -> None:
         self._known = known
 
     def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
@@ -262,7 +262,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         return "nothing"
 
 
-def _transport(client: Any, hop: Destination, known: Known, sock: Any, **kwargs: Any) -> Any:
+def _transport(client: Any, hop: Destination, known: KnownHost, sock: Any, **kwargs: Any) -> Any:
     """Sends at once, as a login has many small messages, each of which could wait 40 ms for an ACK."""
     with suppress(OSError, AttributeError):  # through a jump host it is a channel
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import public
-from fleethub.clients.ssh.known_hosts import Known, kind_of
+from fleethub.clients.ssh.known_hosts import KnownHost, kind_of
 
 #: Options with the values that leave nothing to do; any other value is for ssh.
 BEYOND = {
@@ -23,7 +23,7 @@ BEYOND = {
 }
 
 
-def beyond(destination: Destination, known: Known) -> str:
+def beyond(destination: Destination, known: KnownHost) -> str:
     """Why one host needs the ``ssh`` program; empty when paramiko will do."""
     for name, harmless in BEYOND.items():
         if name == "ProxyCommand" and not destination.by_openssh:

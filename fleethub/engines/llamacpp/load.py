@@ -12,7 +12,7 @@ from fleethub.model.serving import Model
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.sizing.devices import in_one_memory
 from fleethub.sizing.estimate import Run, estimate, per_gpu
-from fleethub.sizing.layers import Kind
+from fleethub.sizing.layers import LayerKind
 
 if TYPE_CHECKING:
     from fleethub.engines.llamacpp.server import LlamaCppServer
@@ -52,7 +52,9 @@ def load(
             return replace(placed, estimate=Estimate((row,), model.vram, model.vram))
         return replace(placed, estimate=Estimate(reason=why_untold(model, facts)))
     if said.swa_full:
-        layers = tuple(replace(one, kind=Kind.GLOBAL, window=0) if one.window else one for one in architecture.layers)
+        layers = tuple(
+            replace(one, kind=LayerKind.GLOBAL, window=0) if one.window else one for one in architecture.layers
+        )
         architecture = replace(architecture, layers=layers)
     gpus = max(len(server.gpus), 1)
     run = Run(

@@ -17,7 +17,7 @@ STAY, TURNS, ALONE = "planned-stay", "planned-in-turn", "planned-alone"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SwapPlan:
     """``stay`` are never ended by others, ``turns`` come one at a time beside them; or, ``alone``, in their place."""
 
     stay: tuple[str, ...]
@@ -51,11 +51,11 @@ def arrangements(backend: Backend, server: Server, planned: Sequence[Placed]) ->
     loads = [largest(group) for group in by_runner(planned)]
     first = tuple(sorted(server.called(p.tag) for p in loads if p.primary))
     rest = tuple(sorted(server.called(p.tag) for p in loads if not p.primary))
-    tries = [Plan(first + rest, (), False, "")]
+    tries = [SwapPlan(first + rest, (), False, "")]
     if rest:
         tries += [
-            Plan(first, rest, False, "fallbacks end one another"),
-            Plan(first, rest, True, "a fallback ends what it stands in for, until that is asked for again"),
+            SwapPlan(first, rest, False, "fallbacks end one another"),
+            SwapPlan(first, rest, True, "a fallback ends what it stands in for, until that is asked for again"),
         ]
     for one in tries:
         file = _matrix(server.file, one) if server.file.sets is not None else _groups(server.file, one)
@@ -66,19 +66,19 @@ def arrangements(backend: Backend, server: Server, planned: Sequence[Placed]) ->
         yield Arrangement(replace(server, file=file), says, one.cost, f"llama-swap-{word}.yaml", text, how)
 
 
-def _groups(file: SwapFile, one: Plan) -> SwapFile:
+def _groups(file: SwapFile, one: SwapPlan) -> SwapFile:
     mine = {*one.stay, *one.turns}
     left = tuple(replace(group, members=group.members - mine) for group in file.groups)
     return replace(file, groups=(*one.groups, *(group for group in left if group.members)))
 
 
-def _matrix(file: SwapFile, one: Plan) -> SwapFile:
+def _matrix(file: SwapFile, one: SwapPlan) -> SwapFile:
     mine = {*one.stay, *one.turns}
     left = tuple(known for known in file.sets or () if not known & mine)
     return replace(file, sets=(*one.sets, *left))
 
 
-def _groups_text(one: Plan) -> str:
+def _groups_text(one: SwapPlan) -> str:
     lines = ["groups:"]
     for group in one.groups:
         lines += [f"  {group.name}:"]
@@ -88,7 +88,7 @@ def _groups_text(one: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _matrix_text(one: Plan) -> str:
+def _matrix_text(one: SwapPlan) -> str:
     """Sets of short names, for a model's own may hold what an expression cannot."""
     short = {name: f"m{at}" for at, name in enumerate(sorted({*one.stay, *one.turns}), 1)}
     lines = ["matrix:", "  vars:", *(f"    {var}: {json.dumps(name)}" for name, var in short.items()), "  sets:"]

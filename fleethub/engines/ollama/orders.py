@@ -14,7 +14,7 @@ MODELS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class OrderFailure:
     """The first load that goes wrong: ``rule`` is preflight or spill; ``order`` ends with the newcomer.
 
     ``rough``: it is spread over GPUs, and how much of them stays empty is only known as an upper bound.
@@ -32,8 +32,8 @@ class Failure:
 class Walk:
     """What the walk found. ``split``: a model was spread over GPUs, whose shares are only known roughly."""
 
-    evicts: Failure | None = None
-    spills: Failure | None = None
+    evicts: OrderFailure | None = None
+    spills: OrderFailure | None = None
     split: bool = False
     complete: bool = True
 
@@ -84,7 +84,7 @@ def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], spread: 
                 landed = True
                 need, left = rules.wants(load), gpus[gpu]
                 if need > left.low:  # what comes after it meets another state
-                    found.spills = found.spills or Failure("spill", load, need, left.low, names)
+                    found.spills = found.spills or OrderFailure("spill", load, need, left.low, names)
                     continue
                 after = (*gpus[:gpu], left.less(load, exact), *gpus[gpu + 1 :])
                 stack.append(((*order, at), tuple(sorted(after, key=lambda g: (g.low, g.high)))))
@@ -93,13 +93,13 @@ def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], spread: 
             every = sum(g.low for g in gpus)
             need, limit = rules.asks(load, every, len(gpus))
             if order and need > limit:
-                found.evicts = Failure(
+                found.evicts = OrderFailure(
                     "preflight", load, need, limit, names, rules.scheduler is not SchedulerVersion.CURRENT
                 )
                 break
             found.split = True
             if (need := rules.wants(load, len(gpus))) > every and found.spills is None:
-                found.spills = Failure("spill", load, need, every, names, True)
+                found.spills = OrderFailure("spill", load, need, every, names, True)
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
-from fleethub.sizing.layers import Kind, Layers
+from fleethub.sizing.layers import LayerKind, Layers
 
 BLOCK = 16  # tokens of a block
 
@@ -69,7 +69,7 @@ def layout(model: ModelArchitecture, tensor: int, pipeline: int, element: float,
 
     A card holds its stage's layers and its part of the KV heads; what has fewer heads than cards is there on each.
     """
-    kept = [one for one in model.layers if one.kind is not Kind.RECURRENT]
+    kept = [one for one in model.layers if one.kind is not LayerKind.RECURRENT]
     state = sum(-(-one.count // pipeline) * -(-one.state // tensor) * 4 for one in model.layers if one.state)
     kinds = {one.window for one in kept}
     if len(kinds) < 2:
@@ -94,5 +94,5 @@ def _groups(counts: Sequence[tuple[int, int]], size: int) -> Iterator[Group]:
 
 def _width(one: Layers, tensor: int, element: float) -> float:
     """Bytes of one layer for one token on one card."""
-    heads = one.kv_heads if one.kind is Kind.MLA else -(-one.kv_heads // tensor)
+    heads = one.kv_heads if one.kind is LayerKind.MLA else -(-one.kv_heads // tensor)
     return heads * (one.head_k + one.head_v) * element

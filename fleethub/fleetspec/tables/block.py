@@ -8,7 +8,7 @@ from fleethub.fleetspec import fields as v
 from fleethub.nodetypes.table import Table
 
 
-class Block(Table):
+class BlockTable(Table):
     """What every named thing may say."""
 
     owner: v.Label | None = Field(None, description="Who it belongs to, as people write it")

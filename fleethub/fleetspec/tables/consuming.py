@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, create_model
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import fields as v
-from fleethub.fleetspec.tables.block import Block
+from fleethub.fleetspec.tables.block import BlockTable
 from fleethub.fleetspec.values import bad
 from fleethub.nodetypes.table import Table
 from fleethub.nodetypes.tangleclaw.table import Profiles, TangleClawTable
@@ -59,9 +59,9 @@ def _tables() -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
-    TypeTables = Block
+    TypeTables = BlockTable
 else:  # what the types of node have of their own in the spec
-    TypeTables = create_model("TypeTables", __base__=Block, **_tables())
+    TypeTables = create_model("TypeTables", __base__=BlockTable, **_tables())
 
 
 class WiringTable(Table):
@@ -155,7 +155,7 @@ class EnvPlaceTable(Table):
     prefix: str = Field("", pattern="^[A-Za-z0-9_./:-]*$", description="What stands before the model's name")
 
 
-class ConsumerTable(Block):
+class ConsumerTable(BlockTable):
     """A consumer of models that is no node, as Open WebUI or Aider: FleetHub brings it a key, and no more."""
 
     model: Hop | None = Field(None, description="Its model, by alias")

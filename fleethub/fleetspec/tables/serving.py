@@ -8,13 +8,13 @@ from pydantic import Field
 
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import fields as v
-from fleethub.fleetspec.tables.block import Block
+from fleethub.fleetspec.tables.block import BlockTable
 from fleethub.nodetypes.table import Table
 
 CA = 'A PEM file of certificates to trust for its https URLs besides the usual ones, like "file:certs/ca.pem"'
 
 
-class ProxyTable(Block):
+class ProxyTable(BlockTable):
     """A LiteLLM proxy."""
 
     url: v.Url = Field(description="The URL that nodes use")
@@ -44,7 +44,7 @@ class EngineTable(Table):
     url: v.Url
 
 
-class BackendTable(Block):
+class BackendTable(BlockTable):
     """A host with GPUs."""
 
     host: v.Host = Field(description="The host's name or address")
@@ -73,7 +73,7 @@ class BackendTable(Block):
         return {name: table for name, table in tables if isinstance(table, EngineTable)}
 
 
-class ModelTable(Block):
+class ModelTable(BlockTable):
     """A model alias that keys and nodes name."""
 
     backends: list[v.Name] = Field([], description="Which backends serve it; none, with a proxy: a cloud model")
@@ -121,7 +121,7 @@ Ignorable = Literal[
 ]  # fmt: skip
 
 
-class KeyTable(Block):
+class KeyTable(BlockTable):
     """Limits and further scope of a key."""
 
     rpm: int | None = Field(None, ge=0, le=2**53, description="Requests per minute")

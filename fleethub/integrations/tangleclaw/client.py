@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from fleethub.clients.http import Http
-from fleethub.clients.http_answer import Answer, HttpError
+from fleethub.clients.http_answer import HttpAnswer, HttpError
 from fleethub.integrations.tangleclaw.result import Binding, StepOutcome
 from fleethub.integrations.tangleclaw.shapes import (
     Connection,
@@ -172,7 +172,7 @@ class TangleClaw:
         raise _refusal(answer)
 
 
-def _refusal(answer: Answer) -> TangleClawError:
+def _refusal(answer: HttpAnswer) -> TangleClawError:
     body = answer.body if isinstance(answer.body, dict) else {}
     code = flat(str(body.get("code") or ""))[:60]
     if answer.status == 401:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from fleethub.kinds.key.attributes import Holder
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Found, Source
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class KeyPut:
 
     source: Source
     alias: str
-    value: Derived | Kept
+    value: Derived | KeptValue
     models: tuple[str, ...] | None
     limits: Mapping[str, Any]
     generation: int
@@ -122,7 +122,7 @@ class ProveKey:
 
     endpoints: tuple[str, ...]
     alias: str
-    value: Derived | Kept
+    value: Derived | KeptValue
     scope: tuple[str, ...]
     ttl: float
     processes: int

@@ -16,7 +16,7 @@ from fleethub.model.attributes import STRICT
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.readings.proxy import KeyRow, Team
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 from fleethub.model.serving import Proxy
 from fleethub.model.text import amount, heard, moment, money
 
@@ -74,7 +74,7 @@ class KeyMaterial:
     where somebody changed them.
     """
 
-    slot: Derived | Kept
+    slot: Derived | KeptValue
     proxy: Proxy
     keeps: bool = False
     holders: tuple[Holder, ...] = ()
@@ -84,7 +84,7 @@ class KeyMaterial:
     @property
     def kept(self) -> bool:
         """Whether its value is not FleetHub's."""
-        return isinstance(self.slot, Kept)
+        return isinstance(self.slot, KeptValue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class OldValue:
     """An older value of a key that calls are taken with: its row, and how it is derived, else its hash."""
 
     row: KeyRow
-    slot: Derived | Kept
+    slot: Derived | KeptValue
 
 
 @dataclass(frozen=True, slots=True)

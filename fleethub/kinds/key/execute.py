@@ -16,7 +16,7 @@ from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.key.proving.execute import prove
 from fleethub.model.readings.proxy import KeyRow
-from fleethub.model.secret import Derived, Kept, Secret
+from fleethub.model.secret import Derived, KeptValue, Secret
 from fleethub.model.text import table_name
 
 #: Seconds that two clocks may differ by.
@@ -30,10 +30,10 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """
     api, token = context.litellm(do.source), _token(do.value, context)
     mark = {**context.mark(do.generation), "born": do.value.name, "born_proxy": do.value.scope, **marked(do.found)}
-    if isinstance(do.value, Kept):  # no value of ours proves whose it is
+    if isinstance(do.value, KeptValue):  # no value of ours proves whose it is
         mark["fleet"] = context.fleet
     if do.create:
-        if isinstance(do.value, Kept) or not do.models:
+        if isinstance(do.value, KeptValue) or not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
         body: dict[str, Any] = {
             **(_like(api, do.like, do) if do.like else {}),
@@ -80,9 +80,9 @@ def widen(do: KeyWiden, context: Context) -> tuple[str, ...]:
     return ()
 
 
-def _token(value: Derived | Kept, context: Context) -> str:
+def _token(value: Derived | KeptValue, context: Context) -> str:
     """LiteLLM's hash of a key's value."""
-    return value.token if isinstance(value, Kept) else context.resolver.open(value).sha256()
+    return value.token if isinstance(value, KeptValue) else context.resolver.open(value).sha256()
 
 
 def _like(api: LiteLLM, token: str, do: KeyPut) -> dict[str, Any]:

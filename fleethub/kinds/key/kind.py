@@ -17,7 +17,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, birth
 from fleethub.model.plan import MISSING, FieldChange
 from fleethub.model.readings.proxy import ProxyReading
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 from fleethub.model.text import span
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         from fleethub.kinds.key.letting_go import limits_put_back, not_put_back, put_back
 
         locked = item.locked
-        if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
+        if locked is None or not (locked.found or KeptValue.is_told_by(locked.shape)):
             return ""
         now = {*(item.seen.telemetry.listed if item.seen else ())}
         found, models = locked.found.get("models"), put_back(locked, now)
@@ -201,7 +201,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         for name, why in not_put_back(locked, item.seen).items() if item.seen else ():
             says.append(f"keeps its {name} ({why})")
         beside = self.unfinished(item)
-        if beside or (locked.found and not Kept.is_told_by(locked.shape)):
+        if beside or (locked.found and not KeptValue.is_told_by(locked.shape)):
             kept = beside or "the value that FleetHub gave it, for the one before is deleted"
             says.append(f"keeps {kept}")
         return f"it was there before FleetHub, and {' and '.join(says) or 'stays as it is'}"
@@ -298,7 +298,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         """Without what an apply is in the middle of; the value by its generation."""
         unsaid = ("value", "marked", "renamed", "replaces", "interim")
         found = {name: value for name, value in plain(attrs).items() if name not in unsaid and value is not False}
-        kept = Kept.is_told_by(shape)
+        kept = KeptValue.is_told_by(shape)
         return {**found, "value": "its own" if kept else f"generation {shape.rpartition(':')[2]}"}
 
     def beside(self, item: KeyState) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.observation import AnyLocked, Locked, Lockfile, Mark, birth
 from fleethub.model.plan import Action
 from fleethub.model.readings.proxy import KeyRow, ProxyReading
-from fleethub.model.secret import Derived, Fingerprinter, Kept
+from fleethub.model.secret import Derived, Fingerprinter, KeptValue
 
 
 def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[str]:
@@ -30,7 +30,7 @@ def made(address: Address, want: KeyResource | None, locked: Locked[Any], fleet:
     Of an adopted key's only those of generations above the one that it was found with.
     """
     born, begun = birth(address, locked), locked.pending.generation if locked.pending else 0
-    found = locked.generation if Kept.is_told_by(locked.shape) else 0
+    found = locked.generation if KeptValue.is_told_by(locked.shape) else 0
     slots = (
         Derived.key_of(locked.shape, born.owner),
         *(Derived("key", fleet, born.owner, born.alias, n) for n in (locked.generation, begun) if n > found),
@@ -141,7 +141,7 @@ def floors(lockfile: Lockfile) -> dict[Address, int]:
 def _may_be_gone(record: AnyLocked) -> bool:
     """Whether an apply that broke off was to delete a key of a value of FleetHub's."""
     begun = record.pending
-    return begun is not None and Action.DELETE in begun.phases and not Kept.is_told_by(record.shape)
+    return begun is not None and Action.DELETE in begun.phases and not KeptValue.is_told_by(record.shape)
 
 
 def values_by_key(lockfile: Lockfile | None) -> dict[Address, frozenset[str]]:
@@ -170,5 +170,5 @@ def is_moment(end: str) -> bool:
 
 
 def _adopted(lockfile: Lockfile) -> dict[Address, KeyAttrs]:
-    told = {a: r.attrs for a, r in lockfile.resources.items() if a.kind == "key" and Kept.is_told_by(r.shape)}
+    told = {a: r.attrs for a, r in lockfile.resources.items() if a.kind == "key" and KeptValue.is_told_by(r.shape)}
     return {address: attrs for address, attrs in told.items() if isinstance(attrs, KeyAttrs)}

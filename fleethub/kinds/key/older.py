@@ -15,7 +15,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Locked
 from fleethub.model.plan import Phase, Step
 from fleethub.model.readings.proxy import KeyRow
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def serving(rows: Iterable[KeyRow], want: KeyResource, context: ObserveContext) 
         if row.blocked or ended or not keycall.covers(row.allowed_routes, keycall.LIST):
             continue
         value = context.fingerprinter.sha256(bytes.fromhex(row.token)) or ""
-        by_hash = Kept(want.address.owner, row.alias, want.generation, value, row.token)
+        by_hash = KeptValue(want.address.owner, row.alias, want.generation, value, row.token)
         found.append(OldValue(row, derived(row, want, context) or by_hash))
     return tuple(sorted(found, key=lambda old: old.row.token))
 

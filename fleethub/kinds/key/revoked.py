@@ -12,7 +12,7 @@ from fleethub.model.address import Address
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, AnyResource, Locked, Pending, birth
 from fleethub.model.readings.proxy import KeyRow, ProxyReading
-from fleethub.model.secret import Fingerprinter, Kept
+from fleethub.model.secret import Fingerprinter, KeptValue
 
 
 def living(
@@ -59,7 +59,7 @@ def resealed(address: Address, locked: Locked[KeyAttrs], context: ObserveContext
         return attrs
     tokens = living(address, locked, reading, None, context.lineage)
     rows = [row for same in reading.keys.values() for row in same if row.token in tokens]
-    kept = Kept.is_told_by(locked.shape)
+    kept = KeptValue.is_told_by(locked.shape)
     if kept or attrs.interim:
         rows += [row for row in reading.keys.get(address.alias, ()) if mark_of(row.metadata) is None]
     # what is recorded first: of an adopted key the value that it was found with, else the newest

@@ -30,7 +30,7 @@ from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
 from fleethub.model.keycall import PATH, covers, spare
 from fleethub.model.plan import Blocker, Phase, Step, Why
-from fleethub.model.secret import Kept
+from fleethub.model.secret import KeptValue
 from fleethub.model.text import span
 
 
@@ -81,7 +81,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     """
     slot, proxy = want.material.slot, want.material.proxy
     seen = item.seen
-    if isinstance(slot, Kept) and seen is None:
+    if isinstance(slot, KeptValue) and seen is None:
         return Work(blockers=(_cannot_be_made_again(item),))
     renewed = seen is not None and seen.attrs.value != want.attrs.value
     new = seen is None or renewed
@@ -89,7 +89,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     wanted, have_models = frozenset(want.attrs.models), frozenset(have.models)
     beyond: frozenset[str] = frozenset()  # of an adopted key, what stays whatever the wiring needs
     unlisted: set[str] = set()
-    if isinstance(slot, Kept) and seen is not None:
+    if isinstance(slot, KeptValue) and seen is not None:
         slot, beyond = replace(slot, token=seen.telemetry.token), frozenset(seen.telemetry.wider)
         unlisted = by_pattern(have_models, beyond)
     everything = bool((have_models | beyond) & {ALL, "all-proxy-models"})
@@ -102,8 +102,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     blockers = [held[m] for m in sorted(held)]
     addable = (wanted - held.keys()) | dependents.running
     wide = have_models | addable
-    if wide - {NOTHING} or not wide:
-        wide = wide - {NOTHING}
+    wide = wide - {NOTHING} or wide
     if not wide and new:  # nothing of it may be had: no key, for an empty list means all models
         return Work(blockers=tuple(blockers))
     limits, stuck = _limits(None if new else seen, want)
@@ -187,7 +186,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
             )
         )
     found = [_stuck(item) for one in stuck if one.what == "budget_duration"]
-    unproved = isinstance(slot, Kept) and not want.material.holders
+    unproved = isinstance(slot, KeptValue) and not want.material.holders
     if unproved and any(step.phase is Phase.PROVE for step in steps):
         found.append(_unproved(item))
     return Work(tuple(steps), tuple(blockers), tuple(found))

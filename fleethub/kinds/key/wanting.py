@@ -14,7 +14,7 @@ from fleethub.kinds.values import Inputs
 from fleethub.model.address import key as key_address
 from fleethub.model.consuming import Node
 from fleethub.model.observation import Resource
-from fleethub.model.secret import Derived, Kept
+from fleethub.model.secret import Derived, KeptValue
 from fleethub.model.serving import Key
 
 #: Seconds that whoever uses a key and is no node has to take a new value, unless the spec says otherwise.
@@ -33,10 +33,10 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
         address = key_address(proxy_name, name)
         born = fleet.births.get(address, address)
         generation, kept = fleet.generation(address), fleet.kept_value(address)
-        slot: Derived | Kept = Derived("key", fleet.identity, born.owner, born.alias, generation)
+        slot: Derived | KeptValue = Derived("key", fleet.identity, born.owner, born.alias, generation)
         grace = block.grace if block.grace is not None else GRACE if user is None or _by_itself(user) else 0.0
         if kept:
-            slot = Kept(born.owner, born.alias, generation, kept)
+            slot = KeptValue(born.owner, born.alias, generation, kept)
             # a moment is what no spec can say: it is left as it was found, until the value is another
             limits = {**({"expires": fleet.endings[address]} if address in fleet.endings else {}), **limits}
         yield Resource(
@@ -44,7 +44,7 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
             source=replace(proxy_source(proxy), ask=(name,)),
             attrs=KeyAttrs(
                 models=tuple(sorted(models)) or (NOTHING,),
-                value=slot.fingerprint if isinstance(slot, Kept) else inputs.fingerprinter.slot(slot),
+                value=slot.fingerprint if isinstance(slot, KeptValue) else inputs.fingerprinter.slot(slot),
                 blocked=False,
                 marked=None if kept else True,
                 **limits,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fleethub.model.placing import Copy
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 
 
-def least_moves(state: State) -> int | None:
+def least_moves(state: Candidate) -> int | None:
     """No placement in which nothing is wrong any more needs fewer; None: something is wrong in this one, so that
     another that is as good may have left something else.
 
@@ -36,7 +36,7 @@ def least_moves(state: State) -> int | None:
     return found
 
 
-def _too_many(state: State, name: str) -> int:
+def _too_many(state: Candidate, name: str) -> int:
     """How many primaries must leave a backend at least: the largest first, until the rest may fit by its bytes."""
     sizes, room = weights(state, name, state.problem.layout[name]), state.judge.room(name)
     primaries = sorted((size for copy, size in sizes.items() if state.problem.roles.of(name, copy.model)), reverse=True)
@@ -49,7 +49,7 @@ def _too_many(state: State, name: str) -> int:
     return max(count, 1)
 
 
-def weights(state: State, backend: str, aliases: frozenset[str] | set[str]) -> dict[Copy, float]:
+def weights(state: Candidate, backend: str, aliases: frozenset[str] | set[str]) -> dict[Copy, float]:
     """Bytes of each model on a backend, so that the sum of any of them is no more than what its server must have.
 
     What shares one process shares its bytes; what a process takes whatever is planned (``needs``), and what is

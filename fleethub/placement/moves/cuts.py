@@ -9,7 +9,7 @@ from fleethub.model.placing import Copy
 from fleethub.placement.moves.formulation import Formulation
 from fleethub.placement.moves.judged import Grade
 from fleethub.placement.moves.problem import Layout
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 
 Bad = Callable[[Grade], bool]
 
@@ -22,7 +22,7 @@ class Cut:
     unless: int | None = None
 
 
-def cuts(form: Formulation, state: State, values: Sequence[int]) -> Iterator[Cut]:
+def cuts(form: Formulation, state: Candidate, values: Sequence[int]) -> Iterator[Cut]:
     """One for each thing that admission refuses; none: it takes the layout, and no more is wrong than that says."""
     touched = {place for copy in state.moved for place in (copy.backend, state.at[copy]) if place is not None}
     seen = set[Cut]()
@@ -52,7 +52,7 @@ def _pushes(alias: str) -> Bad:
     return lambda grade: alias in grade.pushed
 
 
-def _everywhere(form: Formulation, state: State, name: str, bad: Bad, unless: int | None) -> Iterator[Cut]:
+def _everywhere(form: Formulation, state: Candidate, name: str, bad: Bad, unless: int | None) -> Iterator[Cut]:
     """The cut, and the same for each other backend on which the same models do not go together either."""
     placed = _smallest(form, state, name, bad)
     yield Cut(tuple(sorted(form.x[one] for one in placed)), unless)
@@ -70,7 +70,7 @@ def _everywhere(form: Formulation, state: State, name: str, bad: Bad, unless: in
                 yield Cut(names)
 
 
-def _smallest(form: Formulation, state: State, name: str, bad: Bad) -> list[tuple[Copy, str]]:
+def _smallest(form: Formulation, state: Candidate, name: str, bad: Bad) -> list[tuple[Copy, str]]:
     """Of what lies there, and beside it on the machine, a part that is refused by itself, and no part of which is."""
     machine = (name, *form.problem.beside.get(name, ()))
     placed = [

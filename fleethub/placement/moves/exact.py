@@ -13,8 +13,8 @@ from math import ceil
 from fleethub.model.dataclass import dataclass
 from fleethub.placement.moves.cuts import Cut, cuts
 from fleethub.placement.moves.formulation import Formulation, TooLarge, formulated
-from fleethub.placement.moves.program import Row
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.program import Constraint
+from fleethub.placement.moves.state import Candidate
 
 __all__ = ["Solved", "TooLarge", "solved"]
 
@@ -28,13 +28,13 @@ class Solved:
     none is better, nor as good with fewer moves; else ``why`` not.
     """
 
-    state: State
+    state: Candidate
     least: int | None
     proved: bool
     why: str = ""
 
 
-def solved(first: State, known: State) -> Solved:
+def solved(first: Candidate, known: Candidate) -> Solved:
     """The best placement, from the fleet as it is and the best that is known. Raises NoSolver, TooLarge."""
     return _Search(first, known).run()
 
@@ -42,7 +42,7 @@ def solved(first: State, known: State) -> Solved:
 class _Search:
     """One part of what is wrong after the other, worst first; then the moves."""
 
-    def __init__(self, first: State, known: State) -> None:
+    def __init__(self, first: Candidate, known: Candidate) -> None:
         self.first, self.best = first, known
         self.asked: Formulation = formulated(first)
         self.rounds = 0
@@ -56,7 +56,7 @@ class _Search:
             if at == len(costs) - 1:
                 least = max(ceil(bound - 1e-6), 0)
             else:
-                self.asked.program.add(Row(cost, most=self._value(at) - fixed))
+                self.asked.program.add(Constraint(cost, most=self._value(at) - fixed))
         return Solved(self.best, least, not self.why, self.why)
 
     def _value(self, at: int) -> int:
@@ -87,8 +87,8 @@ class _Search:
                 return fixed + bound
 
 
-def _row(cut: Cut) -> Row:
-    return Row(
+def _row(cut: Cut) -> Constraint:
+    return Constraint(
         {**dict.fromkeys(cut.together, 1.0), **({cut.unless: -1.0} if cut.unless is not None else {})},
         most=len(cut.together) - 1,
     )

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fleethub.model.placing import Copy
 from fleethub.placement.moves.bound import weights
 from fleethub.placement.moves.problem import Chain
-from fleethub.placement.moves.program import Program, Row
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.program import Constraint, Program
+from fleethub.placement.moves.state import Candidate
 
 #: Variables at most; a larger fleet is not asked about as a whole.
 LARGEST = 2000
@@ -31,7 +31,7 @@ class Formulation:
     backend, on one machine. ``fixed``: models that do not move.
     """
 
-    def __init__(self, first: State) -> None:
+    def __init__(self, first: Candidate) -> None:
         self.first, self.problem, self.program = first, first.problem, Program()
         self.x: dict[Place, int] = {}
         self.of: dict[Copy, list[tuple[str, int]]] = {}
@@ -42,7 +42,7 @@ class Formulation:
         self.there: dict[str, list[tuple[Copy, int]]] = {}
         self.fixed: dict[str, set[str]] = {name: set() for name in first.layout}
 
-    def state(self, values: Sequence[int]) -> State:
+    def state(self, values: Sequence[int]) -> Candidate:
         """The layout that a solution means."""
         made = self.first.copy()
         for (copy, place), name in self.x.items():
@@ -79,7 +79,7 @@ class Formulation:
             yield from (Copy(alias, name) for alias in grade.pushed)
 
 
-def formulated(first: State) -> Formulation:
+def formulated(first: Candidate) -> Formulation:
     """The program of a fleet as it is. Raises NoSolver, TooLarge."""
     form = Formulation(first)
     _places(form)
@@ -112,21 +112,21 @@ def _places(form: Formulation) -> None:
             if place is not None:
                 form.of.setdefault(copy, []).append((place, name))
                 form.there.setdefault(place, []).append((copy, name))
-        form.program.add(Row({form.x[copy, place]: 1.0 for place in places}, 1.0, 1.0))
+        form.program.add(Constraint({form.x[copy, place]: 1.0 for place in places}, 1.0, 1.0))
     for model in problem.fleet.models.values():
         off = [form.x[one, None] for one in _copies(form, model.name) if (one, None) in form.x]
         if len(off) == len(model.backends) > 1:  # it stays somewhere
-            form.program.add(Row(dict.fromkeys(off, 1.0), most=len(off) - 1.0))
+            form.program.add(Constraint(dict.fromkeys(off, 1.0), most=len(off) - 1.0))
     for entries in form.there.values():
         by_alias: dict[str, list[int]] = {}
         for copy, name in entries:
             by_alias.setdefault(copy.model, []).append(name)
         for names in by_alias.values():
             if len(names) > 1:
-                form.program.add(Row(dict.fromkeys(names, 1.0), most=1.0))
+                form.program.add(Constraint(dict.fromkeys(names, 1.0), most=1.0))
 
 
-def _may_hold(first: State, copy: Copy, name: str) -> bool:
+def _may_hold(first: Candidate, copy: Copy, name: str) -> bool:
     """Whether a backend may be asked to take a model: its sizes and cards are known, and it holds it alone."""
     if not first.first[name].known:
         return False
@@ -145,7 +145,7 @@ def _bytes(form: Formulation, backend: str) -> None:
         form.stuck[backend] = program.variable()
         for copy, name in entries:
             if copy.backend != backend:  # nothing comes to where not all stay
-                program.add(Row({name: 1.0, form.stuck[backend]: 1.0}, most=1.0))
+                program.add(Constraint({name: 1.0, form.stuck[backend]: 1.0}, most=1.0))
     sizes = {
         c.model: size / MIB for c, size in weights(first, backend, {*fixed, *(c.model for c, _ in entries)}).items()
     }
@@ -160,7 +160,7 @@ def _bytes(form: Formulation, backend: str) -> None:
     most = sum(sums.values())
     over = {form.stuck[backend]: -max(most - left, 0.0)} if backend in form.stuck else {}
     if most > left:
-        program.add(Row({**sums, **over}, most=left))
+        program.add(Constraint({**sums, **over}, most=left))
     spare: list[tuple[str, Copy, int | None]] = [(c.model, c, n) for c, n in entries if primary[c.model] is False]
     spare += [(alias, Copy(alias, backend), None) for alias in sorted(fixed)]
     for alias, copy, variable in spare:
@@ -172,7 +172,7 @@ def _bytes(form: Formulation, backend: str) -> None:
             row[form.stuck[backend]] = -max(most + size - left, 0.0)
         if copy.backend == backend and (copy in form.pushed):
             row[form.pushed[copy]] = -size
-        program.add(Row(row, most=left - (0.0 if variable is not None else size)))
+        program.add(Constraint(row, most=left - (0.0 if variable is not None else size)))
 
 
 def _apart(form: Formulation, chain: Chain) -> None:
@@ -188,7 +188,7 @@ def _apart(form: Formulation, chain: Chain) -> None:
     if all(variable is None for _, variable in places):
         return
     form.alone[chain], form.housed[chain] = form.program.variable(), form.program.variable()
-    form.program.add(Row({form.alone[chain]: 1.0, form.housed[chain]: -1.0}, most=0.0))
+    form.program.add(Constraint({form.alone[chain]: 1.0, form.housed[chain]: -1.0}, most=0.0))
     for variable, group in (
         (form.alone[chain], {n: n for n in problem.layout}),
         (form.housed[chain], problem.machine),
@@ -198,7 +198,7 @@ def _apart(form: Formulation, chain: Chain) -> None:
             elsewhere = [name for place, name in places if group[place] != one]
             if None in elsewhere:
                 continue
-            form.program.add(Row({variable: 1.0, **{n: 1.0 for n in elsewhere if n is not None}}, least=1.0))
+            form.program.add(Constraint({variable: 1.0, **{n: 1.0 for n in elsewhere if n is not None}}, least=1.0))
 
 
 def _copies(form: Formulation, alias: str) -> list[Copy]:

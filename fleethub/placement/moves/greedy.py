@@ -7,7 +7,7 @@ from itertools import islice
 
 from fleethub.model.capacity import by_runner
 from fleethub.model.placing import Copy, Standing
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 
 #: How many backends are asked about for one move; of a fleet with more the most promising.
 TRIES = 24
@@ -22,7 +22,7 @@ class Greedy:
     large gaps for large models; else the roomiest.
     """
 
-    def __init__(self, state: State, tightest: bool) -> None:
+    def __init__(self, state: Candidate, tightest: bool) -> None:
         self.state, self.tightest, self.rooms = state, tightest, ROOMS
 
     def run(self) -> None:

@@ -18,7 +18,7 @@ class NoSolver(FleetHubError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Constraint:
     """``least`` <= the sum of weighted variables <= ``most``; None: no bound."""
 
     weights: Mapping[int, float]
@@ -27,7 +27,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Solution:
     """``values`` of the variables (empty: there is no solution), the sum that was asked to be small, and whether none
     is smaller; ``least``: no solution has less.
     """
@@ -65,7 +65,7 @@ class Program:
         self.count += 1
         return self.count - 1
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Constraint) -> None:
         """A further row."""
         infinity = self._highspy.kHighsInf
         least = -infinity if row.least is None else row.least
@@ -73,7 +73,7 @@ class Program:
         names = sorted(row.weights)
         self._highs.addRow(least, most, len(names), names, [row.weights[name] for name in names])
 
-    def solve(self, costs: Mapping[int, float]) -> Answer:
+    def solve(self, costs: Mapping[int, float]) -> Solution:
         """The solution with the smallest sum of costs."""
         for name in range(self.count):
             self._highs.changeColCost(name, costs.get(name, 0.0))
@@ -84,10 +84,10 @@ class Program:
         info = self._highs.getInfo()
         self.nodes -= max(int(info.mip_node_count), 0)
         if status == kinds.kInfeasible:
-            return Answer((), True, 0.0)
+            return Solution((), True, 0.0)
         found = info.primal_solution_status == 2  # a feasible one
         values = [round(value) for value in self._highs.getSolution().col_value] if found else []
-        return Answer(values, status == kinds.kOptimal, float(info.mip_dual_bound))
+        return Solution(values, status == kinds.kOptimal, float(info.mip_dual_bound))
 
 
 def _silent(highspy: Any) -> Any:

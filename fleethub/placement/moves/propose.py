@@ -17,7 +17,7 @@ from fleethub.placement.moves.greedy import Greedy
 from fleethub.placement.moves.judged import Judge
 from fleethub.placement.moves.problem import Problem
 from fleethub.placement.moves.program import NoSolver
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 from fleethub.placement.moves.why import left_alone, moves_of
 
 
@@ -29,7 +29,7 @@ def propose(fleet: Fleet, facts: Facts, drained: Collection[str] = (), exact: bo
     """
     problem = Problem(fleet, facts, drained)
     unread = {b.name: why for b in fleet.backends.values() if b.engine and (why := unobserved(b, facts))}
-    first = State(problem, Judge(problem))
+    first = Candidate(problem, Judge(problem))
     found = Found(first)
     while True:  # what is found is where the next search begins, until none finds more: so a second run finds nothing
         better = _better(first, found.state, exact)
@@ -42,14 +42,14 @@ def propose(fleet: Fleet, facts: Facts, drained: Collection[str] = (), exact: bo
 class Found:
     """A state, and what is known of others: see ``Placing``."""
 
-    state: State
+    state: Candidate
     least: int | None = None
     proved: bool = False
     exact: bool = False
     solver: str = ""
 
 
-def _better(first: State, known: State, exact: bool) -> Found:
+def _better(first: Candidate, known: Candidate, exact: bool) -> Found:
     """The best that is found from a state, by moves one by one, and by the solver where those may be beaten."""
     best = min(known, _searched(known, tightest=False), key=lambda s: s.cost)
     if any(best.standing):
@@ -68,13 +68,13 @@ def _better(first: State, known: State, exact: bool) -> Found:
     return Found(done.state, done.least, done.proved, True, done.why)
 
 
-def _searched(state: State, tightest: bool) -> State:
+def _searched(state: Candidate, tightest: bool) -> Candidate:
     made = state.copy()
     Greedy(made, tightest).run()
     return made
 
 
-def _placing(first: State, best: Found) -> Placing:
+def _placing(first: Candidate, best: Found) -> Placing:
     found, problem = best.state, best.state.problem
     touched = sorted({name for copy in found.moved for name in (copy.backend, found.at[copy]) if name in found.grades})
     changed = sorted({copy.model for copy in found.moved})

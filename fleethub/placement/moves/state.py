@@ -10,7 +10,7 @@ from fleethub.placement.moves.judged import Grade, Judge
 from fleethub.placement.moves.problem import Chain, Layout, Problem
 
 
-class State:
+class Candidate:
     """Begins as the spec has it. ``where``: alias -> backends; ``at``: a model by where the spec has it -> where it is
     (None: taken off); ``standing``: what is wrong.
     """
@@ -50,9 +50,9 @@ class State:
         """What is wrong, then how many moves it takes: less is better."""
         return self.standing, len(self.moved)
 
-    def copy(self) -> State:
+    def copy(self) -> Candidate:
         """Another one as it is now."""
-        made = State.__new__(State)
+        made = Candidate.__new__(Candidate)
         made.problem, made.judge, made.first = self.problem, self.judge, self.first
         made.layout, made.at, made.copy_at = dict(self.layout), dict(self.at), dict(self.copy_at)
         made.where, made.moved, made.grades = dict(self.where), set(self.moved), dict(self.grades)

@@ -11,18 +11,18 @@ from fleethub.model.capacity import AdmissionVerdict
 from fleethub.model.placing import Copy, Move, Unmoved
 from fleethub.model.text import gib, plural
 from fleethub.placement.moves.judged import grade_of
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 
 #: How many backends with the most room are asked where a model lacks least.
 NEAREST = 16
 
 
-def moves_of(state: State) -> tuple[Move, ...]:
+def moves_of(state: Candidate) -> tuple[Move, ...]:
     """The moves of a state, by where they are from."""
     return tuple(_move(state, copy) for copy in sorted(state.moved, key=lambda c: (c.backend, c.model)))
 
 
-def _move(state: State, copy: Copy) -> Move:
+def _move(state: Candidate, copy: Copy) -> Move:
     problem, target = state.problem, state.at[copy]
     model, role = problem.fleet.models[copy.model], problem.roles.of(copy.backend, copy.model)
     engine = problem.fleet.backends[copy.backend].engine
@@ -41,7 +41,7 @@ def _move(state: State, copy: Copy) -> Move:
     )
 
 
-def _why(state: State, copy: Copy) -> str:
+def _why(state: Candidate, copy: Copy) -> str:
     problem, name = state.problem, copy.backend
     before, after = state.first.get(name), state.grades.get(name)
     if (why := problem.must.get(copy)) is not None:
@@ -69,12 +69,12 @@ def _failing(verdict: AdmissionVerdict) -> str:
     return failed[0].says if failed else ""
 
 
-def left_alone(state: State) -> tuple[Unmoved, ...]:
+def left_alone(state: Candidate) -> tuple[Unmoved, ...]:
     """What is wrong and stays so, then what could not be judged."""
     return (*_lacking(state), *_unknown(state))
 
 
-def _lacking(state: State) -> Iterator[Unmoved]:
+def _lacking(state: Candidate) -> Iterator[Unmoved]:
     problem = state.problem
     for copy in sorted(problem.must):
         if state.at[copy] == copy.backend:
@@ -100,7 +100,7 @@ def _lacking(state: State) -> Iterator[Unmoved]:
             yield Unmoved(where[0], "", f"all models of {whose} lie on {place}, and none of them finds another place")
 
 
-def _stuck(state: State, name: str) -> Unmoved:
+def _stuck(state: Candidate, name: str) -> Unmoved:
     """A backend whose primaries do not all stay, with what would help."""
     failing = _failing(state.judge.verdict(state.layout, name))
     grade, sits = state.grades[name], state.sits(name)
@@ -116,7 +116,7 @@ def _stuck(state: State, name: str) -> Unmoved:
     return Unmoved(name, copy.model, f"{failing}; {copy.model} would have to go, and {says}", True, missing)
 
 
-def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
+def _nowhere(state: Candidate, copy: Copy) -> tuple[int | None, str]:
     """How many bytes a model lacks where it lacks least (None: not known), and that in words."""
     best, why = list[tuple[int, str]](), ""
     known = islice(state.roomy(copy, None, tightest=False), NEAREST)
@@ -140,7 +140,7 @@ def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
     return missing, f"{gib(missing)} are missing on {target}, where fewest are: it needs {need} free on any {kind}"
 
 
-def _kind(state: State, copy: Copy) -> str:
+def _kind(state: Candidate, copy: Copy) -> str:
     backend = state.problem.fleet.backends[copy.backend]
     title = backend.engine.title if backend.engine else ""
     model = state.problem.fleet.models[copy.model]
@@ -148,7 +148,7 @@ def _kind(state: State, copy: Copy) -> str:
     return f"backend with {title}" + (f" behind {backend.proxy}" if backend.proxy else "") + named
 
 
-def _unknown(state: State) -> Iterator[Unmoved]:
+def _unknown(state: Candidate) -> Iterator[Unmoved]:
     for name in sorted(state.first):
         verdict = state.judge.verdict(state.layout, name)
         if not state.first[name].known and not state.grades[name].broken and verdict.placed:

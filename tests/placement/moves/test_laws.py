@@ -13,7 +13,7 @@ from fleethub.model.placing import Placing
 from fleethub.placement.moves.judged import Judge, grade_of
 from fleethub.placement.moves.problem import Problem
 from fleethub.placement.moves.propose import propose
-from fleethub.placement.moves.state import State
+from fleethub.placement.moves.state import Candidate
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from tests.placement.moves.engines import mixed
@@ -29,7 +29,7 @@ def drained_of(fleet: Fleet, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 def standing(fleet: Fleet, facts: Facts, drained: tuple[str, ...]) -> tuple[int, ...]:
     problem = Problem(fleet, facts, drained)
-    return State(problem, Judge(problem)).standing
+    return Candidate(problem, Judge(problem)).standing
 
 
 @given(ANY, DRAINED, st.booleans())

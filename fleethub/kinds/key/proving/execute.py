@@ -10,7 +10,7 @@ from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, StepError
 from fleethub.kinds.key.actions import ProveKey
 from fleethub.model import keycall
-from fleethub.model.secret import Kept, Secret
+from fleethub.model.secret import KeptValue, Secret
 
 POLL = 0.25  # seconds between two questions to one endpoint
 TRIES = 3  # calls that an endpoint may answer with an error of its own before its list alone counts
@@ -22,7 +22,7 @@ BUSY = (
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     """Ask each endpoint with the key itself, until all of them list the scope and take a call, or the time is over."""
-    value = _held(do.value, do, context) if isinstance(do.value, Kept) else context.resolver.open(do.value)
+    value = _held(do.value, do, context) if isinstance(do.value, KeptValue) else context.resolver.open(do.value)
     if value is None:
         context.outlast(do.written, do.ttl, f"every replica forgets the old scope of {do.alias}")
         return (f"the value of {do.alias} is not known here: its new scope was waited for, not proved",)
@@ -33,7 +33,7 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     return (*notes, *(note for endpoint in do.endpoints if (note := _prove_at(endpoint, do, value, context))))
 
 
-def _held(value: Kept, do: ProveKey, context: Context) -> Secret | None:
+def _held(value: KeptValue, do: ProveKey, context: Context) -> Secret | None:
     """An adopted key's value, out of the files of a node that has it: known by LiteLLM's hash; None: nobody has it."""
     for holder in do.holders:
         kind = nodetypes.get(holder.type)
