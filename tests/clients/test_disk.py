@@ -106,7 +106,7 @@ def test_what_comes_back_is_on_disk_before_it_is_committed(nodes: Callable[[str]
     assert sets(node) == old
     synced = disk.calls[0].split()
     inside = {str(path.relative_to(node.path)) for path in (Path(node.path) / ".fleethub/applied").rglob("*")}
-    assert {path.replace(".fleethub/applied", ".fleethub/incoming/set", 1) for path in inside} <= set(synced)
+    assert {path.replace(".fleethub/applied", ".fleethub/incoming/applied", 1) for path in inside} <= set(synced)
 
 
 def test_a_mark_that_did_not_come_to_disk_is_no_mark(nodes: Callable[[str], Target], disk: Disk) -> None:

@@ -399,7 +399,7 @@ def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Ta
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     bad = SetCheck("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
-    with pytest.raises(HostError, match=r"the judge ended with 15: \S*/n/.fleethub/incoming/set a: 2"):
+    with pytest.raises(HostError, match=r"the judge ended with 15: \S*/n/.fleethub/incoming/applied a: 2"):
         node.deliver(bundle(NEW, checks=[bad]))
     assert contents(node) == of(OLD)
     word = SetCheck("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
@@ -690,6 +690,8 @@ def test_what_a_link_leads_to_is_given_to_nobody(node: Target, tmp_path: Path, m
     """Whoever may write at the target may put a link in the place of a folder in the moment after it was made."""
     (victim := tmp_path / "victim").mkdir()
     (tools := tmp_path / "tools").mkdir()
+    (tools / "install").write_text("#!/bin/sh\nexit 1\n")  # which would make and give them away at once
+    (tools / "install").chmod(0o755)
     swap = f'case " $* " in *" ./state "*) rmdir state; ln -s {victim} state;; esac'
     (tools / "mkdir").write_text(f'#!/bin/sh\n{shutil.which("mkdir")} "$@" || exit\n{swap}\n')
     (tools / "mkdir").chmod(0o755)
@@ -877,13 +879,34 @@ def test_what_is_no_file_in_the_place_of_the_mark_is_no_absent_mark(
     assert (tmp_path / "n/compose.yaml").read_bytes() == b"a: 1\n"
 
 
+@pytest.mark.parametrize("carrier", ["here"], indirect=True)
+def test_a_set_that_an_older_fleethub_committed_is_taken_up(node: Target, tmp_path: Path) -> None:
+    """It had another name there."""
+    node.deliver(bundle())
+    whole = tmp_path / "n/.fleethub"
+    node.deliver(bundle(NEW, 2))
+    shutil.copytree(whole / "applied", whole / "next/set")
+    (whole / "next/files").mkdir()
+    (whole / "next/order").touch()
+    (whole / "next/stale").touch()
+    shutil.copy(whole / "mark.json", whole / "next/mark.json")
+    reading = node.read(PATHS)
+    assert {path: blob.reveal() for path, blob in reading.applied.items()} == of(NEW)
+    assert reading.mark == {"lineage": "l", "serial": 2, "generation": 1}
+    assert not (whole / "next").exists()
+
+
 @pytest.mark.parametrize("files", [30, pytest.param(3, marks=pytest.mark.long)])
 def test_a_delivery_runs_few_programs_however_many_files_it_brings(
     files: int, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is a millisecond of somebody's processor, and a delivery over SSH is a third of them."""
+    """Each is a millisecond of somebody's processor, and a delivery over SSH is a third of them. A file or folder is
+    brought to disk once, what holds them all a second time."""
     (tmp_path / "tools").mkdir()
     counting = Dying(tmp_path / "tools", tmp_path / "state", names=ALL)
+    synced = tmp_path / "synced"
+    real = (tmp_path / "tools/sync").read_text()
+    (tmp_path / "tools/sync").write_text(real.replace("\n", f'\nprintf "%s\\n" "$@" >>{synced}\n', 1))
     monkeypatch.setenv("PATH", f"{tmp_path}/tools:{os.environ['PATH']}")
     ran = []
     for serial in (1, 2, 3):
@@ -891,4 +914,6 @@ def test_a_delivery_runs_few_programs_however_many_files_it_brings(
         counting.at(0, "never")
         node.deliver(bundle(brought, serial=serial, folders=("state", "workspace")))
         ran.append(counting.ran)
-    assert ran == [14 if os.getuid() == 0 else 13, 13, 14]
+    assert ran == [11, 12, 13]
+    paths = synced.read_text().splitlines()
+    assert len(paths) == 3 * (2 * files + 11)

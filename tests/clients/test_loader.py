@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleethub.clients.answer import _BEGIN
 from fleethub.clients.host import scripts
 from fleethub.clients.host.target import Target
 from fleethub.clients.shell import Output, Shell
-from fleethub.clients.ssh.loader import INPUT, LONGEST, PLAIN, loader
+from fleethub.clients.ssh.loader import INPUT, LONGEST, OPENSSH, PLAIN, loader
 
 #: sh as an account's login shell, and as what the command starts.
 SHELLS = {"dash": "dash", "bash": "bash", "busybox": "busybox sh", "bash as sh": "bash --posix"}
+#: What else an account may have; those of them that are installed.
+LOGINS = ("bash", "bsd-csh", "dash", "fish", "ksh93", "mksh", "tcsh", "yash", "zsh")
 SIGNS = st.text(st.characters(min_codepoint=10, max_codepoint=126, exclude_characters="\x0b\x0c\r"), max_size=60)
 
 
@@ -60,6 +63,23 @@ def test_a_command_has_nothing_that_means_something_within_quotes() -> None:
     assert not {"\\", "!", "\n"} & set(command)
     assert command.count("'") == 4
     assert len(command) < 9000
+
+
+@pytest.mark.parametrize("shell", [name for name in LOGINS if shutil.which(name)])
+def test_a_delivery_is_words_of_the_command_where_openssh_takes_it(shell: str) -> None:
+    """By standard input it costs a program. No word is longer than csh takes one, wherever it is cut."""
+    for size in (LONGEST - 2, LONGEST - 1, LONGEST, OPENSSH - 40):
+        script = "printf '%s' \"it's\"\n" + "\n" * (size - 40) + "exit 7\n"
+        command, head = loader(script, OPENSSH)
+        assert max(map(len, command.split("' '")[1:])) <= LONGEST + 1
+        done = subprocess.run([shell, "-c", command], input=head, capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr) == (7, b"it's", b"")
+
+
+def test_all_that_runs_at_a_target_is_words_of_a_command_of_openssh() -> None:
+    for name, script in vars(scripts).items():
+        if name.isupper() and isinstance(script, str):
+            assert loader(f"frame='{'x' * 41}'\n{_BEGIN}{script}", OPENSSH)[0].startswith("sh -c 'set -f;")
 
 
 def test_a_script_that_has_every_sign_goes_by_standard_input() -> None:

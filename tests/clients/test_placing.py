@@ -102,8 +102,8 @@ def a_folder(node: Path) -> None:
 def broken_off(node: Path) -> None:
     """As one that was killed while it received a set."""
     old_set(node)
-    (node / ".fleethub/incoming/set").mkdir(parents=True)
-    (node / ".fleethub/incoming/set/.env").write_text("half")
+    (node / ".fleethub/incoming/applied").mkdir(parents=True)
+    (node / ".fleethub/incoming/applied/.env").write_text("half")
 
 
 def dead_lock(node: Path) -> None:

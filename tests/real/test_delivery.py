@@ -130,7 +130,7 @@ def test_the_env_file_is_its_owners_alone_from_its_first_byte(machine: Machine, 
     secret = (".env", b"KEY='1'\n" * 12000, 0o600)
     bundle = Bundle((secret, *FILES[1:]), {"serial": 1})
     with tarfile.open(fileobj=io.BytesIO(bundle.pack())) as archive:
-        start = archive.getmember("incoming/set/.env").offset_data
+        start = archive.getmember("incoming/applied/.env").offset_data
     sizes = set()
     for more in (512, 11000, 60000):
         machine.tool("tar", f'#!/bin/sh\nhead -c {start + more} | /usr/bin/tar "$@"\nkill -9 0\n')

@@ -67,11 +67,11 @@ class Bundle:
         return {"order": _lines(path for path, _, _ in self.renamed()), "stale": _sums(self.stale)}
 
     def contents(self) -> Sequence[tuple[str, bytes, int]]:
-        """``set/`` the whole set with its mark, ``files/`` and the mark again, to be renamed."""
+        """``applied/`` the whole set with its mark, ``files/`` and the mark again, to be renamed."""
         mark = mark_bytes(self.mark)
-        whole = [(f"set/{path}", content, mode) for path, content, mode in self.files]
+        whole = [(f"applied/{path}", content, mode) for path, content, mode in self.files]
         new = [(f"files/{path}", content, mode) for path, content, mode in self.renamed()]
-        return [*whole, ("set/.fleethub/mark.json", mark, 0o644), *new, ("mark.json", mark, 0o644)]
+        return [*whole, ("applied/.fleethub/mark.json", mark, 0o644), *new, ("mark.json", mark, 0o644)]
 
     def renamed(self) -> Sequence[tuple[str, bytes, int]]:
         """The files that take the place of what lies there."""

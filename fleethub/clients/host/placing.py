@@ -109,7 +109,7 @@ class _Place:
         entries = [(name, data, 0o600) for name, data in bundle.committed().items()]
         entries += bundle.contents()
         if (listener := b"" if bundle.restart else _content(own, LISTENER)) is not None:
-            entries.append(("set/.fleethub/listener", listener, 0o600))
+            entries.append(("applied/.fleethub/listener", listener, 0o600))
         os.mkdir("incoming", 0o700, dir_fd=own)
         with _opened("incoming", own) as into:
             made = {""}
@@ -134,7 +134,7 @@ class _Place:
         if _mode(own, "applied") is not None:
             _remove(own, "previous")
             os.rename("applied", "previous", src_dir_fd=own, dst_dir_fd=own)
-        os.rename("next/set", "applied", src_dir_fd=own, dst_dir_fd=own)
+        os.rename("next/applied", "applied", src_dir_fd=own, dst_dir_fd=own)
         os.rename("next/mark.json", "mark.json", src_dir_fd=own, dst_dir_fd=own)
         os.fsync(at)
         os.fsync(own)

@@ -6,13 +6,13 @@ lock
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
 if [ ! -d $here/previous ]; then say none; exit 0; fi
 in=$here/incoming
-rm -rf $in && mkdir $in && cp -Rp $here/previous $in/set && cp -Rp $here/previous $in/files ||
+rm -rf $in && mkdir $in && cp -Rp $here/previous $in/applied && cp -Rp $here/previous $in/files ||
   fail "no space left at $target"
 rm -rf $in/files/.fleethub
 (cd $in/files && find . -type f | sed 's|^\./||' | sort) >$in/order && : >$in/stale || fail "no space left at $target"
 # the process from before the newer set is one of the set that comes back: that it stays is no fault
 if [ "$(listener "$port")" != "$(cat $here/applied/.fleethub/listener 2>/dev/null)" ]; then
-  listener "$port" >$in/set/.fleethub/listener || fail "no space left at $target"
+  listener "$port" >$in/applied/.fleethub/listener || fail "no space left at $target"
 fi
 # what only the newer set has goes, where it still is as applied
 (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do

@@ -11,7 +11,7 @@ in=$here/incoming
 refuse() { rm -rf $in; fail "$@"; }
 if [ -e $in ] || [ -L $in ]; then rm -rf $in; fi
 (cd $here && exec tar -xpmof -) || refuse "its files did not arrive whole"
-[ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
+[ -f $in/sums ] && (cd $in && run="exec" sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
 unchanged() {
   newer "$lineage" "$serial"
   [ -z "$why" ] || refuse "$why"
@@ -28,21 +28,24 @@ unchanged
 set --
 while IFS= read -r path; do [ -d "$path" ] || set -- "$@" "./$path"; done <$in/folders
 me=
-if [ $# -gt 0 ] || [ -s $in/owners ] || [ -s $in/private ]; then me=$(exec id -u); fi
+if [ $# -gt 0 ] || [ -s $in/owners ] || [ -s $in/private ]; then account; fi
 if [ $# -gt 0 ]; then
-  (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
-  if [ "$me" = 0 ]; then chown -h "$uid:$uid" "$@"; fi
+  # by one program where it may; neither follows a link that somebody puts in a folder's place, as install on macOS would
+  if [ "$me" != 0 ] || [ ! -d /proc/self ] || ! (umask 022; exec install -d -o "$uid" -g "$uid" "$@") 2>/dev/null; then
+    (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
+    if [ "$me" = 0 ]; then chown -h "$uid:$uid" "$@"; fi
+  fi
 fi
 while IFS= read -r name && IFS= read -r kind; do
   set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
   unmet=; "$@" </dev/null >/dev/null 2>&1 || unmet=1
   set --
   while IFS= read -r word && [ -n "$word" ]; do
-    case $word in *@set@*) word=${word%%@set@*}$target/$in/set${word#*@set@};; esac
+    case $word in *@set@*) word=${word%%@set@*}$target/$in/applied${word#*@set@};; esac
     set -- "$@" "$word"
   done
   if [ -n "$unmet" ]; then say "unchecked $name"; continue; fi
-  said=$(cd $in/set && "$@" 2>&1 </dev/null); code=$?
+  said=$(cd $in/applied && "$@" 2>&1 </dev/null); code=$?
   if [ "$kind" = json ]; then
     case $(say "$said" | tr -d ' \n\t') in *'"valid":true'*'"warnings":[]'*) ;; *) [ $code -ne 0 ] || code=1;; esac
   fi
@@ -57,14 +60,14 @@ while IFS= read -r path; do
   if [ "$me" != 0 ] || [ ! -f "$path" ]; then continue; fi
   # shellcheck disable=SC2012  # one path that is known; stat differs between systems
   who=$(ls -ldn "$path" | awk '{ print $3 ":" $4 }')
-  for file in "$in/set/$path" "$in/files/$path"; do
+  for file in "$in/applied/$path" "$in/files/$path"; do
     [ ! -f "$file" ] || chown -h "$who" "$file" || refuse "cannot give $path to its owner"
   done
 done <$in/owners
 # what the node's own process reads, and nobody else may
 while IFS= read -r path; do
   [ "$me" = 0 ] || break
-  for file in "$in/set/$path" "$in/files/$path"; do
+  for file in "$in/applied/$path" "$in/files/$path"; do
     [ ! -f "$file" ] || chown -h "$uid:$uid" "$file" || refuse "cannot give $path to its owner"
   done
 done <$in/private
@@ -78,8 +81,8 @@ while IFS= read -r path; do
   [ -w "$up" ] || refuse "no permission to write to $target/${up#./}"
 done <$in/order
 old=applied/.fleethub/listener
-if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
-elif [ -f $here/$old ]; then cp -p $here/$old $in/set/.fleethub/listener; fi || refuse "no space left at $target"
+if [ "$restart" = 1 ]; then listener "$port" >$in/applied/.fleethub/listener
+elif [ -f $here/$old ]; then cp -p $here/$old $in/applied/.fleethub/listener; fi || refuse "no space left at $target"
 keep $in/files $in/order || refuse "what it would overwrite cannot be kept in $target/$here/overwritten"
 # of somebody else's files it is what he had, not the last set, that comes back when the node does not come up
 while IFS= read -r path; do
@@ -93,15 +96,17 @@ done <$in/owners
 # and of a set from when the node was all FleetHub's, nothing that is his since then
 if [ -s $in/owners ] && [ -d $here/applied ]; then
   (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
-    [ -f "$in/set/$path" ] || rm -f "$here/applied/$path"
+    [ -f "$in/applied/$path" ] || rm -f "$here/applied/$path"
   done
 fi
 set -- $in/order $in/stale
+up=$in
 while IFS= read -r line; do
   path=$in/${line#*  }
-  set -- "$@" "$path" "${path%/*}"
+  set -- "$@" "$path"
+  case ${path%/*} in "$up"|"$in") ;; *) up=${path%/*}; set -- "$@" "$up";; esac
 done <$in/sums
-[ ! -f $in/set/.fleethub/listener ] || set -- "$@" $in/set/.fleethub/listener
+[ ! -f $in/applied/.fleethub/listener ] || set -- "$@" $in/applied/.fleethub/listener
 settle "$@" $in || refuse "its files do not come to disk at $target: $lost"
 unchanged  # the checks above may have taken a minute
 mv $in $here/next || refuse "cannot commit the delivery"

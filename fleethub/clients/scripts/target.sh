@@ -4,7 +4,8 @@
 #
 # .fleethub/ at the target, which host/placing.py writes too where FleetHub's own machine has it:
 #   incoming/     a delivery that is being received and checked; worth nothing
-#   next/         the same folder after one rename: committed. Whoever comes next goes on with forward
+#   next/         the same folder after one rename: committed. Whoever comes next goes on with forward; what goes into
+#                 .fleethub/ has its name there
 #   applied/      the set that was applied last, with its mark: what drift is told by
 #   previous/     the set before it: what a node gets back that does not come up
 #   overwritten/  what somebody else had written in the place of a file, in a folder for each delivery that took its
@@ -13,7 +14,17 @@
 #   lock/         who writes here now
 #   mark.json     the mark of what lies there, renamed last
 . ./common.sh
-sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+run=
+# run="exec" sums in a process that is for it alone
+sums() { if command -v sha256sum >/dev/null; then $run sha256sum "$@"; else $run shasum -a 256 "$@"; fi; }
+# puts into me which user this is; of the system's own file where it has one, by the shell alone
+account() {
+  me=
+  if [ -r /proc/self/status ]; then
+    while read -r name _ id _; do case $name in Uid:) me=$id; break;; esac; done </proc/self/status
+  fi
+  [ -n "$me" ] || me=$(exec id -u)
+}
 # settle PATH...: they are on disk when it returns 0. Else nothing that hangs on them may go on: a disk says once that it
 # lost something, and whoever asks again, be it for everything, hears that all is well
 settle() { lost=$(LC_ALL=C; export LC_ALL; exec sync "$@" 2>&1) || unsaid; }
@@ -132,19 +143,22 @@ forward() {
     path=${line#*  }
     if [ -f "$path" ] && [ ! -L "$path" ] && say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || return 1; fi
   done <"$here/next/stale"
-  if [ -d "$here/next/set" ]; then
+  if [ -d "$here/next/set" ]; then mv "$here/next/set" "$here/next/applied" || return 1; fi  # of an older FleetHub
+  set -- "$here"
+  if [ -d "$here/next/applied" ]; then
     if [ -d "$here/applied" ]; then
       if [ -d "$here/previous" ]; then rm -rf "$here/previous" || return 1; fi
       mv "$here/applied" "$here/previous" || return 1
     fi
-    mv "$here/next/set" "$here/applied" || return 1
+    set -- "$@" "$here/next/applied"
   fi
   [ ! -d "$here/mark.json" ] || return 1  # mv would put it in there
   # the mark is the last one; what lies there without it was committed by back.sh, or is done a second time
-  if [ ! -f "$here/next/mark.json" ]; then
-    cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && settle "$here/mark.tmp" &&
+  if [ -f "$here/next/mark.json" ]; then put "$@" "$here/next/mark.json" || return 1
+  else
+    put "$@" && cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && settle "$here/mark.tmp" &&
       mv -f "$here/mark.tmp" "$here/mark.json" || return 1
-  else mv -f "$here/next/mark.json" "$here/mark.json" || return 1; fi
+  fi
   settle . "$here" || return 1
   if [ -z "$last" ]; then rm -rf "$here/next"; else rm -rf "$here/next" "$here/lock" && held=; fi
 }

@@ -80,7 +80,7 @@ class Remote(Shell):
         feed: Iterable[bytes] | None,
         sink: Callable[[bytes], None] | None,
     ) -> Output:
-        command, head = loader(script)
+        command, head = loader(script, connection.longest)
         try:
             with noted(f"a script of {len(script)} bytes", f"on ssh://{self._address}") as note:
                 done = connection.run(command, head + stdin, timeout, feed, sink)

@@ -20,6 +20,7 @@ from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import Login, Refused
 from fleethub.clients.ssh.known_hosts import HostKeyError, KnownHost, kinds
+from fleethub.clients.ssh.loader import LONGEST, OPENSSH
 from fleethub.clients.ssh.text import Broken, NeedsProgram, Unopened, by_hand, plain
 from fleethub.clients.ssh.watchdog import WATCHDOG
 
@@ -97,6 +98,12 @@ class Library:
             raise Broken(f"{self._address}: the connection broke ({plain(error)})") from None
         finally:
             limit.end()
+
+    @property
+    def longest(self) -> int:
+        """Characters of a script that the other side takes in a command."""
+        transport = self._hops[0].client.get_transport()
+        return OPENSSH if transport is not None and "OpenSSH" in transport.remote_version else LONGEST
 
     def alive(self) -> bool:
         """Whether it is still open, as far as can be seen."""

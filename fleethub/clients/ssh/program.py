@@ -18,6 +18,7 @@ from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.config import SshConfig, where
 from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import troubles
+from fleethub.clients.ssh.loader import LONGEST as LONGEST_SCRIPT
 from fleethub.clients.ssh.text import Broken, Unopened, program_says
 
 #: Nothing is asked, nothing forwarded, nothing shared with anybody's own connections, no terminal.
@@ -51,6 +52,8 @@ class Program:
     The process that holds it runs a command there that lives as long as its standard input, which is ours: it ends
     with FleetHub, however that ends.
     """
+
+    longest = LONGEST_SCRIPT  # what is on the other side is not told
 
     def __init__(self, address: str, host: Destination, config: SshConfig, program: str, why: str) -> None:
         self._address, self._env, self._why = address, config.env, why

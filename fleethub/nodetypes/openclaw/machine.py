@@ -27,7 +27,7 @@ def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[S
         env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}../state")
         load = 'set -a; . "$0" || exit; set +a; exec env "$@"'
         words = ("sh", "-c", load, f"{HERE}{paths['env']}", *env, "openclaw", *VALIDATE)
-        return (SetCheck("openclaw config validate", words, ("sh", "-c", "command -v openclaw"), json=True),)
+        return (SetCheck("openclaw config validate", words, ("command", "-v", "openclaw"), json=True),)
     inside = f"{CONFIG_HOME}/{config.rpartition('/')[2]}"
     home = folder(config)
     mount = f"{HERE}{home}" if home != "." else HERE.rstrip("/")
