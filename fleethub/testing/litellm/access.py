@@ -91,7 +91,7 @@ def check_team(replica: Replica, row: Row) -> None:
     if team is None and row["team_id"] and not replica.old:
         text = f"Team doesn't exist in db. Team={row['team_id']}. Create team via `/team/new` call."
         raise detail(404, text, "auth_error", None)
-    blocked = replica.team_was_blocked(row) if replica.old else team and team["blocked"]
+    blocked = team and team["blocked"] if replica.newest else replica.team_was_blocked(row)
     if team and blocked:
         who = "your admin" if replica.old else "you're an admin"
         text = f"Authentication Error, Team={team['team_id']} is blocked. Update via `/team/unblock` if {who}."

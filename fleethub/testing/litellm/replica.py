@@ -119,7 +119,7 @@ class Replica:
         return row
 
     def team_was_blocked(self, row: Row) -> bool:
-        """Whether the team was blocked when this replica last read its key: 1.82.0 asks no later."""
+        """Whether the team was blocked when this replica last read its key: before 1.110 it asks no later."""
         return self.cache[row["token"]].team_blocked if row["token"] in self.cache else False
 
     def _no_database(self) -> Refused:
