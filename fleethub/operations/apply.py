@@ -10,6 +10,7 @@ from typing import Any
 
 from fleethub import __version__
 from fleethub.model.dataclass import dataclass
+from fleethub.model.errors import FleetHubError
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Severity
@@ -194,6 +195,11 @@ def carry_out(
         if refused is not None:
             raise refused from None
         raise
+    except OSError as error:
+        if base == held.base:
+            raise
+        says = "the apply ended there: what was done is done, and fleethub apply goes on with the rest"
+        raise FleetHubError(f"{error.strerror}: {str(error.filename)!r}; {says}", code="apply.broken-off") from error
     finally:
         journal.close()
     notes += outcome.notes

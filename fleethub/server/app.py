@@ -76,12 +76,12 @@ def _handlers(commands: Commands) -> dict[type[Exception], Any]:
     async def refused(request: Request, error: Refusal) -> Response:
         return error.response(commands)
 
-    async def cannot(request: Request, error: FleetHubError) -> Response:
+    async def cannot(request: Request, error: FleetHubError | OSError) -> Response:
         return refusal_of(error).response(commands)
 
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
-            return Refusal("NOT_FOUND", f"there is no {request.url.path}; see /openapi.json").response()
+            return Refusal("NOT_FOUND", f"there is no {request.url.path[:200]}; see /openapi.json").response()
         if error.status_code == 405:
             message = f"{request.method} is not what {request.url.path} answers"
             return Refusal("METHOD_NOT_ALLOWED", message, error.headers).response()
@@ -96,6 +96,7 @@ def _handlers(commands: Commands) -> dict[type[Exception], Any]:
     return {
         Refusal: refused,
         FleetHubError: cannot,
+        OSError: cannot,
         HTTPException: http,
         RequestValidationError: wrong,
         Exception: bug,

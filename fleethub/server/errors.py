@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
@@ -37,7 +39,7 @@ CODES: dict[str, tuple[int, str]] = {
     "INTERNAL_ERROR": (500, "a bug of FleetHub's; the server's log says where"),
     "SPEC_BROKEN": (503, "the spec does not hold together; `findings` say where"),
     "STOPPING": (503, "the server was stopped meanwhile; whether a write was done shows in the spec"),
-    "UNWRITABLE": (503, "the spec's files cannot be written"),
+    "UNWRITABLE": (503, "a file of the fleet's cannot be read or written: a full disk, no permission"),
 }
 
 
@@ -92,8 +94,14 @@ def _problem(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def refusal_of(error: FleetHubError) -> Refusal:
+def refusal_of(error: FleetHubError | OSError) -> Refusal:
     """What stopped an operation, as an answer."""
+    if isinstance(error, OSError):
+        name = f"{Path(os.fsdecode(error.filename)).name}: " if isinstance(error.filename, str | bytes) else ""
+        why = f"{name}{error.strerror or type(error).__name__}"
+        return Refusal(
+            "UNWRITABLE", f"a file of this fleet's folder cannot be read or written ({why}), so it was not done"
+        )
     if isinstance(error, SpecError):
         says = "the spec does not hold together, so it is not edited"
         return Refusal("SPEC_BROKEN", says, findings=[finding_data(f) for f in error.findings])

@@ -15,7 +15,7 @@ T = TypeVar("T")
 TONES = ("bad", "unknown", "pending", "good")
 #: Entries of one sort that are shown each by itself; of more one stands for all, and they are folded below it.
 APART = 3
-#: Backends that are shown with all cards; of more, those that nothing is wrong with are folded.
+#: Backends that are shown with all cards; of more, those that are not too full are folded.
 UNFOLDED = 8
 #: Changes of one sort that are named; of what follows the command line tells.
 NAMED = 100
@@ -88,7 +88,7 @@ def parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
         "named": NAMED,
         "actions": Counter(c.action for c in planned),
         "backends": backends,
-        "folded": [b for b in backends[UNFOLDED:] if TONES[_trouble(b)] == "good" and b.gpus and b.total is not None],
+        "folded": [b for b in backends[UNFOLDED:] if TONES[_trouble(b)] != "bad" and b.gpus and b.total is not None],
         "unknown_nodes": states["unknown"],
         "unknowns": sum(unknown),
         "owners": len({n.owner for n in fleet_status.nodes if n.owner}),

@@ -96,20 +96,11 @@ def _edit(site: Site, asked: NodeInput) -> Response:
         snapshot = usable(site.snapshots.refresh())
         return snapshot.facts
 
-    try:
-        proposal = propose(
-            site.path,
-            EditInput(edit, asked.project, asked.force),
-            snapshot.facts,
-            site.trusting,
-            api=True,
-            fresh=fresh,
-        ).data
-        if proposal.refused:
-            raise _refusal(snapshot, proposal, models)
-        written = edit_write.write(proposal)
-    except OSError as error:
-        raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None
+    asks = EditInput(edit, asked.project, asked.force)
+    proposal = propose(site.path, asks, snapshot.facts, site.trusting, api=True, fresh=fresh).data
+    if proposal.refused:
+        raise _refusal(snapshot, proposal, models)
+    written = edit_write.write(proposal)
     now = site.snapshots.current()
     new = proposal.action == "register" and not proposal.nothing
     return site.response(_answer(proposal, written, now, edit.node), 201 if new else 200)

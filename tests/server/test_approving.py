@@ -51,6 +51,20 @@ def client(site: Site) -> TestClient:
     return client_of(site, PEOPLE)
 
 
+def test_a_disk_that_takes_no_decision_is_no_bug_and_the_proposal_waits_on(
+    client: TestClient, one: WaitingProposal, place: Place
+) -> None:
+    (place.folder / ".fleethub/history.ndjson").mkdir()
+    before = place.bytes()
+    path, yes = f"/api/fleet/proposals/{one.id}", {"decision": "approve", "plan": one.plan}
+    answer = client.post(path, json=yes, headers=AS_EVA)
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNWRITABLE")
+    assert "history.ndjson: Is a directory" in answer.json()["error"]
+    assert place.bytes() == before
+    (place.folder / ".fleethub/history.ndjson").rmdir()
+    assert client.post(path, json=yes, headers=AS_EVA).status_code == 200
+
+
 def test_only_a_person_decides(client: TestClient, one: WaitingProposal, site: Site) -> None:
     path = f"/api/fleet/proposals/{one.id}"
     (seen,) = client.get("/api/fleet/proposals").json()["proposals"]

@@ -121,6 +121,12 @@ def test_an_edit_waits_for_a_person_and_changes_nothing(desk: Desk, place: Place
     assert (one["id"], one["agent"], one["project"]) == (told["id"], AGENT, "Volta")
 
 
+def test_a_proposal_that_finds_no_room_is_told_as_that_and_as_no_bug(desk: Desk, place: Place) -> None:
+    (place.folder / ".fleethub/proposals").write_text("in the way")
+    told = call(desk, "assign", **ASSIGN)
+    assert (told["code"], "proposals" in told["error"]) == ("UNWRITABLE", True)
+
+
 def judge(place: Place) -> proposals.Judge:
     return lambda asked: propose(place.folder, asked)
 

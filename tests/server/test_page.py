@@ -237,8 +237,11 @@ def test_trouble_comes_first_and_many_of_a_sort_are_one(site: Site) -> None:
         drift=(*drifts, DriftStatus("node.other", "port changed", repaired=False)),
     )
     assert [one.name for one in parts(status, observed=True)["backends"]] == ["full", "away", "good"]
-    fleets = replace(status, backends=(*(replace(backends[0], name=f"g{n}") for n in range(9)), *backends[1:]))
-    assert [one.name for one in parts(fleets, observed=True)["folded"]] == ["g6", "g7", "g8"]
+    fleets = replace(
+        status, backends=(*(replace(backends[1], name=f"g{n}") for n in range(9)), *backends, *[backends[2]] * 9)
+    )
+    folded = [one.name for one in parts(fleets, observed=True)["folded"]]
+    assert folded == [*(f"g{n}" for n in range(9)), "away", "good"], "never what does not fit"
     page = page_response(replace(latest, fleet_status=status), {}, 60.0)
     words = Page(bytes(page.body).decode()).text
     assert words.count("plan fits by the spec alone") == 1

@@ -86,7 +86,7 @@ def build(desk: Desk) -> Server[Any]:
         uri = str(params.uri)
         try:
             texts = await run_sync(_texts, desk, uri)
-        except FleetHubError as error:
+        except (FleetHubError, OSError) as error:
             says = quoted(desk.site.commands.whole(refusal_of(error).message))
             raise MCPError(types.INVALID_PARAMS, says) from None
         return types.ReadResourceResult(
@@ -163,7 +163,7 @@ def _called(desk: Desk, tool: Tool, arguments: dict[str, Any]) -> types.CallTool
         return _refused(invalid(error.errors()))
     except Refusal as refusal:
         return _refused(refusal, commands)
-    except FleetHubError as error:
+    except (FleetHubError, OSError) as error:
         return _refused(refusal_of(error), commands)
     except Exception as error:  # a bug's text may hold a value
         log.error("the tool %s failed: %s", tool.name, type(error).__name__)
