@@ -47,6 +47,13 @@ class Written:
                 return Line(line.place, origin)
         return None
 
+    def said_of_node(self, name: str, field: str) -> Any:
+        """What is written there of a field; None where nobody wrote it."""
+        for layer in self.layers.get(name, ()):
+            if (*layer, field) in self.places:
+                return self.fields(*map(str, layer))[field][0]
+        return None
+
     def fields(self, *path: str) -> dict[str, tuple[Any, Line | None]]:
         """The fields of a table that are written: value and place by name."""
         table: Any = self.values

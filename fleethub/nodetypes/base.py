@@ -77,6 +77,10 @@ class Base:
         """Nothing: where its files name their models is its own."""
         return ()
 
+    def calls(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def recognise(self, file: FileType, data: bytes) -> str:
         """Nothing."""
         return ""

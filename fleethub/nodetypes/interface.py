@@ -195,6 +195,9 @@ class NodeType(Protocol):
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """The models that a node's files name, by role, primary first; None: they cannot be read."""
 
+    def calls(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """The same where ``chain`` says nothing, for people alone: it is compared with nothing. Empty: not known."""
+
     def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the node will do when this file changes."""
 

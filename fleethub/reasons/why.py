@@ -9,8 +9,8 @@ from fleethub.model.address import CALLERS, Address, key, route
 from fleethub.model.consuming import Hop, Node
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet
-from fleethub.model.text import heard, named
 from fleethub.model.text import hop as shown_hop
+from fleethub.model.text import named, table_name, without_keys
 from fleethub.model.written import Line, Written
 from fleethub.reasons.graph import UseGraph, line_of, part
 
@@ -41,10 +41,14 @@ def _of_node(address: Address, fleet: Fleet, written: Written, graph: UseGraph) 
     for at, hop in enumerate(one.chain):
         below = _way(hop, one, fleet, written)
         yield Reason(f"calls {shown_hop(str(hop))} as {part(at)}", line_of(written, one.name, at), tuple(below))
+    if one.consumer:
+        yield from _fields(written, "consumers", one.name, leave=("model", "fallbacks"))
+        return
     for field in OF_NODE:
         line = written.of_node(one.name, field)
         if line is not None:
-            yield Reason(_said(field, getattr(one, field)), line)
+            value = getattr(one, field)  # with its placeholders filled in, but a time as it is written
+            yield Reason(_said(field, value if isinstance(value, str) else written.said_of_node(one.name, field)), line)
     for variable in one.env:
         yield Reason(f"variable {variable}", written.of_node(one.name, "env", variable))
 
@@ -156,9 +160,18 @@ def _fields(written: Written, group: str, name: str, leave: tuple[str, ...] = ()
 
 
 def _said(field: str, value: object) -> str:
-    """``rpm = 60``; a table by its name alone."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return f"{field} = {heard(text, WIDE)}" if not isinstance(value, dict) else f"[{field}]"
+    """``rpm = 60``, ``model_rpm = { one = 3 }``: as a spec has it, but for the quotes of a single text."""
+    text = without_keys(value if isinstance(value, str) else _toml(value))
+    return f"{field} = {text if len(text) <= WIDE else text[: WIDE - 1] + '…'}"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{table_name(str(name))} = {_toml(one)}" for name, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else str(value)
 
 
 def _leads(address: Address, graph: UseGraph) -> Iterator[Reason]:

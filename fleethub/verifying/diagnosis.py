@@ -35,7 +35,7 @@ def diagnose(asked: NodeAnswers, masters: Mapping[str, MasterView]) -> NodeVerif
     unknown = (
         bool(asked.unread) or unasked or any(p.code in ("verify.rate-limited", "verify.node-unread") for p in problems)
     )
-    return NodeVerification(asked.node.name, asked.note, rows, found, unknown, asked.unread)
+    return NodeVerification(asked.node.name, asked.note, rows, found, unknown, asked.unread, asked.node.kind)
 
 
 def _result(asked: NodeAnswers, check: ModelCheck) -> CheckResult:

@@ -108,3 +108,4 @@ class NodeVerification:
     findings: tuple[Finding, ...]
     unknown: bool
     unread: str = ""
+    kind: str = "node"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fleethub.model.address import Address
+from fleethub.model.address import CALLERS, Address
 from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.text import named, plural
@@ -166,7 +166,7 @@ def _state(node: NodeVerification) -> str:
 def _sentence(nodes: Sequence[NodeVerification], style: Style) -> str:
     states = [_state(node) for node in nodes]
     if not nodes:
-        return "The fleet has no nodes."
+        return "The fleet has no nodes and no consumers."
     said = [
         style(colour, f"{states.count(state)} {words}")
         for state, words, colour in (
@@ -176,4 +176,6 @@ def _sentence(nodes: Sequence[NodeVerification], style: Style) -> str:
         )
         if state in states
     ]
-    return f"{plural(len(nodes), 'node')} verified: {', '.join(said)}."
+    kinds = [node.kind for node in nodes]
+    who = " and ".join(plural(kinds.count(kind), kind) for kind in CALLERS if kind in kinds)
+    return f"{who} verified: {', '.join(said)}."

@@ -171,6 +171,8 @@ def _consumer(node: NodeStatus, status: FleetStatus) -> dict[str, Any]:
         says = f"not there yet; the spec says {chain}"
     elif runs is None:
         says = f"runs what is unknown, for {node.reason}; the spec says {chain} ({planned})"
+    elif not runs and node.kind == "consumer":
+        says = f"has a key for {chain}" + (f" ({planned})" if node.change not in ("", "record") else "")
     elif node.change in ("", "record"):
         says = f"runs {_chain(runs)}"
     else:

@@ -20,13 +20,16 @@ def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
     earlier = any(f.code == "look.earlier" for f in fleet_status.findings)
     seen = f"; seen {_ago(fleet_status.at, now)}" if earlier else ""
     lines = [style("bold", f"{fleet_status.fleet}: {last}{seen}")]
+    titles: list[str] = []
     for title, rows in (
         ("Proxies", [f"  {p.name}: {proxy_line(p)}" for p in fleet_status.proxies]),
         ("Backends", [f"  {b.name}: {backend_line(b)}" for b in fleet_status.backends]),
     ):
         lines += ["", style("bold", title), *rows] if rows else []
-    lines += ["", style("bold", "Nodes")] if fleet_status.nodes else []
-    for node in fleet_status.nodes:
+    for node in sorted(fleet_status.nodes, key=lambda node: node.kind != "node"):
+        if (title := f"{node.kind.capitalize()}s") not in titles:
+            titles.append(title)
+            lines += ["", style("bold", title)]
         runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
         runs += f" ({node.reason})" if node.runs and node.reason else ""
         owner = f" ({named(node.owner)})" if node.owner else ""

@@ -10,9 +10,14 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from fleethub.dotenv import assignments
+from fleethub.model.address import Address
 from fleethub.nodetypes.client import TYPES
+from fleethub.planning import fleet_status
+from fleethub.views.status import status_text
+from fleethub.views.style import Style
 from tests.fleets import Spec, fleet
-from tests.world import World, apply, plan, settled
+from tests.kinds.asking import item
+from tests.world import World, apply, facts, plan, settled, wanted
 
 ANN = "consumers/ann"
 CLIENTS = tuple(kind.name for kind in TYPES)
@@ -90,3 +95,31 @@ def test_its_files_may_have_other_names_and_its_helper_follows() -> None:
 )
 def test_what_its_block_may_not_say(spec: Spec, code: str) -> None:
     assert code in codes(spec)
+
+
+@pytest.mark.parametrize(
+    ("client", "runs"),
+    [
+        ("aider", "one, two"),
+        ("claude-code", "one, two"),
+        ("codex", "one"),
+        ("continue", "one, two"),
+        ("open-webui", "one"),
+    ],
+)
+def test_status_says_what_it_calls_as_its_files_say(client: str, runs: str) -> None:
+    spec = asks(client)
+    world = settled(spec)
+
+    def said(world: World) -> str:
+        have = item("consumer.ann", world, spec).have
+        assert have is not None
+        seen = {Address("consumer", "ann"): have}
+        made = fleet_status(spec.fleet, world.lockfile, wanted(spec), facts(world, spec), plan(world, spec), seen)
+        return status_text(made, Style())
+
+    assert f"\nConsumers\n  ann: {runs}\n" in said(world)
+    assert "Nodes" not in said(world)
+    path, (data, mode) = next((path, one) for path, one in files(world).items() if b"one" in one[0])
+    assert "\n  ann: three" in said(world.at_file(ANN, path, data.replace(b"one", b"three"), mode))
+    assert "\n  ann: there  [update planned]" in said(world.at_file(ANN, path, b"[", mode))

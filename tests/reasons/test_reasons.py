@@ -87,7 +87,7 @@ def test_a_node_gets_its_chain_from_where_it_is_written() -> None:
     assert 'calls two as fallback 1  <- fallbacks = ["two"] (role worker)' in found
     assert "  through proxy.main, with key.main.volta  <- [proxies.main]" in found
     assert '    on backend.gpu  <- backends = ["gpu"]' in found
-    assert 'settle = 0.0  <- settle = "0s" (defaults.node)' in found
+    assert 'settle = 0s  <- settle = "0s" (defaults.node)' in found
 
 
 def test_round_the_proxy_there_is_no_key() -> None:
@@ -145,3 +145,12 @@ def test_a_circle_ends() -> None:
 
     a, b = node("a"), node("b")
     assert UseGraph([Use(a, b, "x"), Use(b, a, "x")]).users(a) == (b,)
+
+
+def test_what_a_block_says_is_told_as_a_spec_has_it() -> None:
+    spec = WIDE.key("web", models=["one"], tags=['a "b"', "c"], model_rpm={"one": 3}, labels={"x y": "z"})
+    found = [line.partition("  <-")[0] for line in why(spec, key("main", "web"))]
+    assert {'tags = ["a \\"b\\"", "c"]', "model_rpm = { one = 3 }", 'labels = { "x y" = "z" }'} <= {*found}
+    spec = WIDE.table("consumers.ann", model="one", env={"file": ".env", "prefix": "x/"}, settle="1m")
+    found = [line.partition("  <-")[0] for line in why(spec, Address("consumer", "ann"))]
+    assert {'env = { file = ".env", prefix = "x/" }', "settle = 1m"} <= {*found}

@@ -13,6 +13,8 @@ from fleethub.verifying import diagnose
 from fleethub.verifying.scope import KeyContext
 from fleethub.verifying.text import _TEXTS, Diagnosis, findings
 from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, Origin
+from fleethub.verifying.view import verify_text
+from fleethub.views.style import Style
 
 ONE, TWO = "http://one", "http://two"
 FULL = Reply(200, names=frozenset({"a", "b"}))
@@ -152,3 +154,10 @@ def test_a_key_is_known_by_its_value_while_an_older_one_has_its_alias() -> None:
     assert context.row is not None
     assert (context.row.alias, context.row.models) == ("volta--g2", ("a", "b"))
     assert KeyContext("volta", replace(WHOLE, token=None), True).row == row("a", "b")
+
+
+def test_consumers_are_counted_as_what_they_are() -> None:
+    of = [diagnose(asked(node=address), {}) for address in (Address("node", "a"), Address("consumer", "b"))]
+    text = verify_text([*of, of[1]], (), Style())
+    assert text.splitlines()[-1].startswith("1 node and 2 consumers verified: 3 ")
+    assert verify_text((), (), Style()) == "The fleet has no nodes and no consumers."

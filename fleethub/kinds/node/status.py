@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fleethub import nodetypes
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeSeen, NodeTelemetry
 from fleethub.kinds.values import StatusInputs, seen_as
@@ -63,7 +64,7 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         state=state,
         port=node.port,
         reason=reason,
-        runs=_runs(observed) if observed is not None and understood else None,
+        runs=_runs(observed, node, material) if observed is not None and understood else None,
         change=change,
         waits=waits,
         drift=drift,
@@ -75,10 +76,14 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
     )
 
 
-def _runs(observed: NodeSeen) -> tuple[str, ...]:
+def _runs(observed: NodeSeen, node: Node, material: NodeMaterial | None) -> tuple[str, ...]:
     """What its config calls in truth, whatever of it is left alone."""
-    runs = observed.telemetry.runs
-    return observed.attrs.chain if runs is None else runs
+    runs = observed.attrs.chain if observed.telemetry.runs is None else observed.telemetry.runs
+    kind = nodetypes.of(node)
+    if runs or kind is None or material is None:
+        return runs
+    there = observed.telemetry.files
+    return kind.calls(node, {f.of.role: there[f.path].reveal() for f in material.files if f.path in there})
 
 
 def _leaving(inputs: StatusInputs, address: Address, locked: AnyLocked) -> NodeStatus:

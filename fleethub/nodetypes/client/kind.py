@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ SHARED: frozenset[Format] = frozenset(("dotenv", "yaml"))
 
 class Client(Unasked):
     """A program that people call models with. ``variable``: of its key in its ``.env``; empty: a file has it alone.
+    ``calls``: the models that its files, by role, name, whatever it may be that is no text.
 
     ``shared``: its files are its operator's, and FleetHub's variables in them alone are FleetHub's. ``kept``: what its
     settings must say of themselves, and their operator says otherwise as he likes.
@@ -38,11 +39,18 @@ class Client(Unasked):
         title: str,
         files: tuple[FileType, ...],
         variable: str = "",
+        calls: Callable[[Mapping[str, bytes], str], Iterable[Any]] = lambda files, own: (),
         shared: bool = False,
         kept: frozenset[str] = frozenset(),
     ) -> None:
         self.name, self.title, self.files, self._variable, self._kept = name, title, files, variable, kept
+        self._calls = calls
         self.manage: Literal["whole", "wiring"] = "wiring" if shared else "whole"
+
+    def calls(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """The models that its settings name, each once."""
+        named = self._calls(files, OWN if node.manage == "wiring" else "")
+        return tuple(dict.fromkeys(one for one in named if isinstance(one, str) and one))
 
     def owns_variable(self, name: str, settings: Mapping[str, Any]) -> bool:
         """All: its block has no variables of its own."""

@@ -70,6 +70,7 @@ class KeyFile(Unasked):
         if "settings" not in files:
             return ()
         found = json5.read(files["settings"])
-        models = [found.get("model"), *(found.get("fallbacks") or ())] if isinstance(found, dict) else [None]
+        rest = (found or {}).get("fallbacks") or []
+        models = [found.get("model"), *(rest if isinstance(rest, list) else [None])] if found else [None]
         named = tuple(model for model in models if isinstance(model, str))
         return named if len(named) == len(models) else None
