@@ -42,7 +42,7 @@ def shown_of(config: Mapping[str, Any]) -> Shown | None:
     layers = _whole(_first(said, PLAIN["block_count"]))
     if not isinstance(arch, str) or not arch or not 0 < layers <= LAYERS:
         return None
-    info: dict[str, Any] = {"general.architecture": arch}
+    info: dict[str, Any] = {"general.architecture": arch, "config.model_type": arch}
     for name, keys in PLAIN.items():
         if (value := _whole(_first(said, keys))) > 0:
             info[f"{arch}.{name}"] = value

@@ -9,7 +9,8 @@ from fleethub.model.capacity import Sure
 from fleethub.model.dataclass import dataclass
 from fleethub.model.readings.server import Shown
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
-from fleethub.sizing.layers import ENCODERS, LayerKind, Layers, memory_of
+from fleethub.sizing.kinds import LayerKind, Layers
+from fleethub.sizing.layers import ENCODERS, memory_of
 from fleethub.sizing.quant import bits_per_weight
 from fleethub.sizing.weights import of_params, weights_of
 
@@ -39,7 +40,9 @@ class ModelArchitecture:
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
     ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
     ``embedding``: it only embeds.
-    ``notes``: what had to be assumed of its KV cache. ``quant``: the one it is reckoned in where no file is of it.
+    ``notes``: what had to be assumed of its KV cache, ``kv_least`` and ``kv_most`` the factors between which it lies
+    then. ``streams``: copies of the width that go through its layers side by side (hyper-connections).
+    ``quant``: the one it is reckoned in where no file is of it.
     """
 
     arch: str
@@ -71,6 +74,9 @@ class ModelArchitecture:
     params: int = 0
     kv_sure: Sure = Sure.EXACT
     notes: tuple[str, ...] = ()
+    kv_least: float = 1.0
+    kv_most: float = 1.0
+    streams: int = 0
     quant: str = ""
 
     @property
@@ -164,6 +170,9 @@ def _read(shown: Shown, size: int) -> ModelArchitecture:
         params=params if type(params) is int and 0 < params < 1 << 50 else 0,
         kv_sure=Sure.ESTIMATED if memory.notes and memory.layers else Sure.EXACT,
         notes=memory.notes,
+        kv_least=memory.least,
+        kv_most=memory.most,
+        streams=min(keys.count("hyper_connection.count") or 0, 64),
     )
 
 
@@ -184,13 +193,17 @@ def _vocabulary(keys: GgufMetadata) -> int:
 
 
 def _wide(keys: GgufMetadata, heads: int, width: int) -> int:
-    """The widest of the query (with its gate, where there is one) and a recurrent layer's convolution."""
+    """The widest of the query (with its gate, where there is one) and a recurrent layer's convolution; and beside them
+    what an index of sparse attention asks.
+    """
     head = keys.size("attention.key_length") or width // heads or 1
     gate = 2 if keys.arch in ("qwen3next", "qwen35", "qwen35moe") else 1
     conv = (keys.size("ssm.inner_size") or 0) + 2 * (keys.size("ssm.group_count") or 0) * (
         keys.size("ssm.state_size") or 0
     )
-    return max(gate * heads * head, conv)
+    kda = 3 * heads * (keys.size("kda.head_dim") or 0)
+    asks = (keys.size("attention.indexer.head_count") or 0) * (keys.size("attention.indexer.key_length") or 0)
+    return max(gate * heads * head, conv, kda) + 2 * asks
 
 
 def _projector_graph(keys: GgufMetadata, there: bool) -> int:
@@ -238,6 +251,8 @@ def architecture_of_params(params: int, quant: str) -> ModelArchitecture:
         params=params,
         kv_sure=Sure.ESTIMATED,
         notes=(f"a typical dense model of {params / 1e9:.3g} B parameters: {layers} layers, {kv} KV heads of {head}",),
+        kv_least=0.4,
+        kv_most=2.0,
         quant=quant,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import multiprocessors
-from fleethub.sizing.layers import LayerKind
+from fleethub.sizing.kinds import LayerKind
 from fleethub.sizing.run import Run, pad, ubatch
 
 MIB = 1 << 20
@@ -36,6 +36,9 @@ OVERHEAD_MORE = 260
 #: The most that was seen on one GPU without vision: 254 and 561 were measured on one and the same card. A load with a
 #: draft, which has a second context beside the first, is taken for such a one.
 OVERHEAD_MOST = 565
+#: Bytes for each token of the batch and each cell that an index of sparse attention scores, beside the mask: scores and
+#: masks of what it chose. Where one cell stands for many tokens their blocks overlap.
+SCORED, SCORED_COMPRESSED = 6, 9
 #: Copies of the masks on each of several GPUs: a pipeline keeps four, beside the one in use (248 and 256 MiB of compute
 #: were measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend).
 COPIES = 5
@@ -76,7 +79,7 @@ def compute(model: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> Comp
 
 def _body(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     """The widest point of a layer: its feed-forward, or its experts, or attention's scores without flash attention."""
-    wide = model.wide or model.n_embd
+    wide = (model.wide or model.n_embd) + 2 * model.streams * model.n_embd
     dense = 4 * u * (3 * model.n_ff + 2 * model.n_embd + wide)
     found = [
         (
@@ -86,7 +89,7 @@ def _body(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     ]
     if model.experts_used:
         k = model.experts_used
-        experts = 4 * u * (2 * k * model.n_embd + 2 * k * model.n_ff_expert + model.n_embd)
+        experts = 4 * u * (2 * k * model.n_embd + 2 * k * model.n_ff_expert + (1 + 2 * model.streams) * model.n_embd)
         said = (
             f"4 x batch {u:,} x (2 x {k} experts x (width {model.n_embd:,} + feed-forward {model.n_ff_expert:,})"
             f" + width {model.n_embd:,})"
@@ -108,6 +111,8 @@ def _mask(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     cells = 0
     if any(one.kind in (LayerKind.GLOBAL, LayerKind.MLA, LayerKind.CROSS) for one in model.layers):
         cells += each
+    for ratio in {one.ratio for one in model.layers if one.kind is LayerKind.COMPRESSED}:
+        cells += pad(-(-each // ratio))
     windows = {one.window for one in model.layers if one.kind is LayerKind.SLIDING}
     if windows:
         cells += min(each, pad(max(windows) * (run.parallel if run.unified else 1) + u))
@@ -118,7 +123,13 @@ def _mask(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     if copies > 1:
         size = 2
     many = f" x {copies} copies" if copies > 1 else ""
-    return size * u * cells * copies, f"{size} bytes x batch {u:,} x {cells:,} cells{many}"
+    said = f"{size} bytes x batch {u:,} x {cells:,} cells{many}"
+    scored = 0
+    for ratio in {one.ratio for one in model.layers if one.kind is LayerKind.INDEX}:
+        bytes_, some = (SCORED if ratio == 1 else SCORED_COMPRESSED), pad(-(-each // ratio))
+        scored += bytes_ * u * some
+        said += f", and {bytes_} x batch x {some:,} cells that its index scores"
+    return size * u * cells * copies + scored, said
 
 
 def draft_compute(model: ModelArchitecture, run: Run, u: int, fitted: Fitted = FITTED) -> int:

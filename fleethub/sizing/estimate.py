@@ -12,8 +12,8 @@ from fleethub.model.readings.server import MeasuredLoad
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.compute import FITTED, Fitted, compute, draft_compute, overhead
 from fleethub.sizing.compute import overhead_most as most_overhead
+from fleethub.sizing.kinds import LayerKind, Layers
 from fleethub.sizing.kv import kv_bytes, layer_bytes, layer_detail
-from fleethub.sizing.layers import LayerKind, Layers
 from fleethub.sizing.run import Run, ubatch
 
 __all__ = ["OUTSIDE", "Run", "estimate", "kv_bytes", "largest_layer", "per_gpu"]
@@ -140,7 +140,7 @@ def _kept(model: ModelArchitecture, one: Layers, run: Run) -> Row:
     row = Row(what, layer_bytes(one, run), model.kv_sure, "the model's facts", detail)
     if model.kv_sure is not Sure.ESTIMATED:
         return row
-    return _within(row, 0.4, 1.0 if model.arch != "typical" else 2.0)
+    return _within(row, model.kv_least, model.kv_most)
 
 
 def _draft(model: ModelArchitecture, run: Run) -> Row:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from fleethub.sizing.architecture import ModelArchitecture
-from fleethub.sizing.layers import CROSS_CELLS, LayerKind, Layers
+from fleethub.sizing.kinds import LayerKind, Layers
+from fleethub.sizing.layers import CROSS_CELLS
 from fleethub.sizing.quant import kv_element
 from fleethub.sizing.run import Run, pad, ubatch
 
@@ -18,6 +19,9 @@ def cells_of(layers: Layers, run: Run) -> int:
         if run.unified:
             return min(run.cells, pad(layers.window * run.parallel + ubatch(run)))
         return run.parallel * min(run.slot_cells, pad(layers.window + ubatch(run)))
+    if layers.ratio > 1:
+        slots, cells = (1, run.cells) if run.unified else (run.parallel, run.slot_cells)
+        return slots * pad(-(-cells // layers.ratio))
     return run.cells
 
 
@@ -53,5 +57,7 @@ def layer_detail(layers: Layers, run: Run) -> str:
     cells = f"{cells_of(layers, run):,} cells"
     if layers.kind is LayerKind.SLIDING and layers.window:
         cells += f" (window {layers.window:,} + batch {ubatch(run):,})"
+    if layers.ratio > 1:
+        cells += f" (one for {layers.ratio} tokens)"
     parts = f"{layers.head_k} K {k}" + (f" + {layers.head_v} V {v}" if layers.head_v else "")
     return f"{layers.count} layers x {cells} x {layers.kv_heads} KV heads x ({parts})"

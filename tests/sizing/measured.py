@@ -300,6 +300,12 @@ is 266 each.
 * After the load, not at its peak: a long prompt with mixture-of-experts on Vulkan took up to 1.9 GiB more for a while.
 * Before llama.cpp b9800 or so, ours counts masks in both precisions; some builds reuse that memory (`gemma-3-4b-it`).
 * ROCm (500 MiB) and Metal (200 MiB): no load here tells what they take beside their buffers.
+* Caches and states of 14 architectures, small ones of DeepSeek V3.2 and V4, Kimi Linear, Laguna, MiMo V2, Step 3.5,
+  Mamba 2 and Jamba among them, are those that llama.cpp 0.6.0 allocates (`tests/real/test_llamacpp.py`). What an index
+  of sparse attention scores was fitted on its CPU backend: 8 bytes for each cell and token of the batch, where a mask
+  alone has 2, or 11 for each cell that stands for 4 tokens. A GPU's own way of it was not seen.
+* An architecture that is not in `fleethub/sizing/known.py`, or a key that is not reckoned with (`num_loops`), is said,
+  and its cache lies between nothing and twice what its other keys say.
 * Buffers of nine architectures, one and two devices and 4,096 to 65,536 tokens (131,072 of the
   two whose keys of a layer fit into one of its buffers, of 128 MiB) are held against llama.cpp 0.5.0's own
   Vulkan backend on a device in software (`tests/real/test_llamacpp_gpu.py`): compute and masks never below, at most
@@ -314,7 +320,7 @@ Known exceptions to "never below":
 * The layers of a draft with a file of its own are guessed from its bytes, by the widest layer of the model.
 * Between 0.13 and 0.24 a model outside Ollama's list for flash attention (`llama`, `qwen2`, ...) may run without it and
   then computes in more; declare `flash_attention = false` to have that counted.
-* kimi-linear's state is 9.8 % above, and a prompt's peak (above) is in no estimate.
+* A prompt's peak (above) is in no estimate.
 * `ollama ps` rounds down to whole gigabytes, so its rows are only compared with the range that it prints.
 """
 

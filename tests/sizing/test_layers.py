@@ -9,9 +9,10 @@ import pytest
 from fleethub.model.capacity import Sure
 from fleethub.model.readings.server import Shown, Tensor
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, why_unknown
+from fleethub.sizing.compute import compute
 from fleethub.sizing.estimate import estimate, kv_bytes
+from fleethub.sizing.kinds import LayerKind
 from fleethub.sizing.kv import state_bytes
-from fleethub.sizing.layers import LayerKind
 from fleethub.sizing.run import Run
 
 MIB = 1 << 20
@@ -188,6 +189,80 @@ def test_an_old_file_of_an_mla_model_keeps_full_k_and_v() -> None:
     )  # fmt: skip
     assert kinds(old) == {LayerKind.GLOBAL: 61}
     assert mib(old, 4096) == pytest.approx(71 * 61 * 4096 * 576 * 2 / MIB, rel=0.01)
+
+
+V4 = {
+    **{"attention__compress_ratios": [0, 4, 128, 4, 128, 4], "attention__sliding_window": 128},
+    **{"attention__indexer__key_length": 64, "attention__indexer__head_count": 4},
+}
+
+
+def test_deepseek_v4_keeps_a_window_and_one_cell_for_many_tokens() -> None:
+    """As llama.cpp's log has it for such a model (tests/real/test_llamacpp.py)."""
+    found = shape("deepseek4", 6, 256, 4, 1, 128, **V4)
+    assert kinds(found) == {LayerKind.SLIDING: 6, LayerKind.COMPRESSED: 5, LayerKind.INDEX: 3, LayerKind.RECURRENT: 5}
+    # windows; cells for 4 tokens; for 128, in whole 256s; keys of the index
+    assert mib(found, 4096, batch=512) == 1.125 + 0.75 + 0.125 + 0.375
+    assert state_bytes(found, Run(4096)) == 4 * (3 * (8 * 256 * 2 + 8 * 128 * 2) + 2 * 128 * 128 * 2)
+    assert mib(found, 262144, batch=512) < 6 * 262144 * 2 * 128 * 2 / MIB / 4
+    assert found.kv_sure is Sure.EXACT
+
+
+def test_a_compression_that_was_not_sent_is_not_guessed() -> None:
+    told = facts("deepseek4", 6, 256, 4, 1, 128, **V4 | {"attention__compress_ratios": None})
+    assert architecture_of(told, 7 << 30) is None
+    assert "compress_ratios" in why_unknown(told, 7 << 30)
+
+
+def test_an_index_of_sparse_attention_has_keys_of_its_own() -> None:
+    more = {**R1, "attention__key_length_mla": 192, "attention__value_length_mla": 128}
+    index = {"attention__indexer__key_length": 128, "attention__indexer__head_count": 64}
+    plain, scored = (shape("deepseek32", 61, 7168, 128, 1, **more, **one) for one in ({}, index))
+    assert mib(scored, 4096) - mib(plain, 4096) == 61 * 4096 * 128 * 2 / MIB
+    shared = shape("glm-dsa", 61, 7168, 128, 1, **more, **index, attention__indexer__types=[1] * 20 + [0] * 41)
+    assert kinds(shared) == {LayerKind.MLA: 61, LayerKind.INDEX: 20}
+    dense = shape("minimax-m3", 8, 4096, 32, 8, 128, **index, leading_dense_block_count=3)
+    assert kinds(dense) == {LayerKind.GLOBAL: 8, LayerKind.INDEX: 5}
+    # scores and masks of what the index chose: 8 bytes for each cell and token of the batch where a mask has 2
+    works = [compute(one, Run(65536, batch=2048)) for one in (plain, scored)]
+    assert [work.mask for work in works] == [2 * 2048 * 65536, 8 * 2048 * 65536]
+
+
+def test_delta_attention_keeps_three_tails_and_a_square_for_each_head() -> None:
+    kda = {"ssm__conv_kernel": 4, "kda__head_dim": 128}
+    found = shape("kimi-linear", 4, 2304, 32, [0, 0, 0, 1], **R1, **kda, attention__key_length_mla=192)
+    assert kinds(found) == {LayerKind.RECURRENT: 3, LayerKind.MLA: 1}
+    assert state_bytes(found, Run(4096)) == 3 * 4 * (3 * 3 * 32 * 128 + 32 * 128 * 128)
+    assert found.kv_sure is Sure.EXACT
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "elements"),
+    [
+        ("rwkv7", {"wkv__head_size": 64, "token_shift_count": 2}, (2 + 64) * 2560),
+        ("arwkv7", {"wkv__head_size": 64, "token_shift_count": 1}, (1 + 64) * 2560),
+        ("mamba", {"ssm__conv_kernel": 4, "ssm__inner_size": 5120, "ssm__state_size": 16}, 3 * 5120 + 16 * 5120),
+    ],
+)
+def test_a_model_without_attention_keeps_states_alone(arch: str, keys: dict[str, int], elements: int) -> None:
+    found = shape(arch, 4, 2560, 0, None, **keys)
+    assert kinds(found) == {LayerKind.RECURRENT: 4}
+    assert (state_bytes(found, Run(1 << 20)), kv_bytes(found, Run(1 << 20))) == (4 * 4 * elements, 0)
+
+
+@pytest.mark.parametrize("arch", ["smallthinker", "laguna", "cohere2moe"])
+def test_some_groups_begin_with_the_global_layer(arch: str) -> None:
+    found = shape(arch, 49, 2048, 32, 4, 128, attention__sliding_window=512)
+    assert kinds(found) == {LayerKind.GLOBAL: 13, LayerKind.SLIDING: 36}
+
+
+def test_what_is_not_reckoned_with_is_a_guess_with_bounds() -> None:
+    plain = shape("qwen3", 4, 2048, 16, 8, 128)
+    for odd in (shape("qwen7", 4, 2048, 16, 8, 128), shape("qwen3", 4, 2048, 16, 8, 128, num_loops=2)):
+        assert odd.kv_sure is Sure.ESTIMATED
+        (kept,) = (row for row in estimate(odd, Run(8192)).rows if row.what.startswith("KV cache"))
+        assert (kept.least, kept.bytes, kept.most) == (0, kv_bytes(plain, Run(8192)), 2 * kv_bytes(plain, Run(8192)))
+        assert "not known here" in kept.detail or "num_loops is not reckoned with" in kept.detail
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fleethub.model.serving import Model
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.sizing.devices import in_one_memory
 from fleethub.sizing.estimate import Run, estimate, per_gpu
-from fleethub.sizing.layers import LayerKind
+from fleethub.sizing.kinds import LayerKind
 
 if TYPE_CHECKING:
     from fleethub.engines.llamacpp.server import LlamaCppServer

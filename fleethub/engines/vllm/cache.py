@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
-from fleethub.sizing.layers import LayerKind, Layers
+from fleethub.sizing.kinds import LayerKind, Layers
 
 BLOCK = 16  # tokens of a block
 
@@ -94,5 +94,5 @@ def _groups(counts: Sequence[tuple[int, int]], size: int) -> Iterator[Group]:
 
 def _width(one: Layers, tensor: int, element: float) -> float:
     """Bytes of one layer for one token on one card."""
-    heads = one.kv_heads if one.kind is LayerKind.MLA else -(-one.kv_heads // tensor)
+    heads = one.kv_heads if one.kind in (LayerKind.MLA, LayerKind.INDEX) else -(-one.kv_heads // tensor)
     return heads * (one.head_k + one.head_v) * element

@@ -5,7 +5,11 @@ Buffers other than the weights depend on widths and counts alone, so a few layer
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 #: name, shape as numpy has it (slowest axis first), GGML type
@@ -227,4 +231,20 @@ def gemma2(layers: int = 4) -> Model:
     return Model("gemma2", _keys(layers, 3584, 14336, 16, 8, 256) | more, tensors)
 
 
-MODELS = {make.__name__: make for make in (qwen3, gemma3, qwen3moe, gptoss, deepseek2, qwen35, llama, qwen2, gemma2)}
+def asked(name: str) -> Model:
+    """A small model of ``asked.json``: keys that were chosen, and the tensors that llama.cpp then asked for, with their
+    shapes (its errors name them one by one); [name, shape as GGUF has it, type, blocks].
+    """
+    told = json.loads(Path(__file__).with_name("asked.json").read_text())[name]
+    tensors: Tensors = []
+    for part, shape, kind, blocks in told["tensors"]:
+        turned = tuple(VOCABULARY if n == "vocabulary" else n for n in reversed(shape))
+        tensors += [(f"blk.{i}.{part}" if blocks else part, turned, kind) for i in blocks or [0]]
+    return Model(name, told["keys"], tensors)
+
+
+ASKED = ("deepseek4", "deepseek32", "laguna", "kimi-linear", "mimo2", "step35", "mamba2", "jamba")
+MODELS: dict[str, Callable[..., Model]] = {
+    **{make.__name__: make for make in (qwen3, gemma3, qwen3moe, gptoss, deepseek2, qwen35, llama, qwen2, gemma2)},
+    **{name: partial(asked, name) for name in ASKED},
+}

@@ -12,7 +12,7 @@ from tests.real.llamacpp.shapes import MODELS, VOCABULARY
 __all__ = ["VOCABULARY", "write"]
 
 #: weights in a block, bytes of a block
-BLOCKS = {"F32": (1, 4), "Q4_0": (32, 18)}
+BLOCKS = {"F32": (1, 4), "I32": (1, 4), "Q4_0": (32, 18)}
 
 
 def write(name: str, path: Path, layers: int | None = None) -> None:
@@ -22,7 +22,9 @@ def write(name: str, path: Path, layers: int | None = None) -> None:
     out = gguf.GGUFWriter(part, model.arch)
     for key, value in model.keys.items():
         full = f"{model.arch}.{key}"
-        if isinstance(value, float):
+        if isinstance(value, bool):
+            out.add_bool(full, value)
+        elif isinstance(value, float):
             out.add_float32(full, value)
         elif isinstance(value, list):
             out.add_array(full, value)
@@ -36,8 +38,8 @@ def write(name: str, path: Path, layers: int | None = None) -> None:
     out.add_token_types([1] * VOCABULARY)
     for tensor, shape, kind in model.tensors:
         size, width = BLOCKS[kind]
-        if kind == "F32":
-            out.add_tensor(tensor, np.zeros(shape, dtype=np.float32))
+        if kind in ("F32", "I32"):
+            out.add_tensor(tensor, np.zeros(shape, dtype=np.float32 if kind == "F32" else np.int32))
         else:
             raw = np.zeros((*shape[:-1], shape[-1] // size * width), dtype=np.uint8)
             out.add_tensor(tensor, raw, raw_dtype=gguf.GGMLQuantizationType[kind])
