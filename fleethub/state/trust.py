@@ -45,6 +45,8 @@ def read(paths: tuple[Path, ...]) -> TrustRecord | None:
     for path in paths:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
+            if type(raw["format"]) is int and raw["format"] > FORMAT:
+                raise TrustError(f"{path} is of a later FleetHub; upgrade FleetHub")
             return _record(raw)
         except (FileNotFoundError, NotADirectoryError):
             continue

@@ -51,6 +51,15 @@ def test_a_new_value_is_a_key_beside_the_old_one_which_goes_last() -> None:
     assert (taken_over.create, taken_over.alias) == (False, "a")
 
 
+def test_a_new_value_takes_no_limit_of_a_model_over_that_the_spec_has_no_more() -> None:
+    """LiteLLM copies what the old one had, so each that goes is named."""
+    was = settled(SPEC.key("a", model_rpm={"one": 60, "two": 9}))
+    made, _ = puts(was, SPEC.key("a", model_rpm={"one": 60}, generation=2))
+    assert made.limits["model_rpm_limit"] == {"one": 60, "two": None}
+    gone, _ = puts(was, SPEC.key("a", generation=2))
+    assert gone.limits["model_rpm_limit"] == {"one": None, "two": None}
+
+
 def test_the_old_value_stays_while_a_node_may_use_it() -> None:
     work = steps(KEY, settled(SPEC), SECOND, Dependents(delivered=True, unsettled=(WAITS,)))
     assert phases(work) == ["expand", "prove"]

@@ -315,6 +315,13 @@ def test_layers_that_share_a_cache_count_once() -> None:
     assert kinds(shared) == {LayerKind.SLIDING: 12, LayerKind.GLOBAL: 3}
     gemma3n = shape("gemma3n", 30, 2048, 8, 2, 256, attention__sliding_window=512)
     assert sum(kinds(gemma3n).values()) == 20
+    told = shape("gemma3n", 30, 2048, 8, 2, 256, attention__sliding_window=512, attention__shared_kv_layers=4)
+    assert sum(kinds(told).values()) == 26  # what the file says wins
+
+
+@pytest.mark.parametrize("shared", [11, 12, 40])
+def test_one_layer_at_least_keeps_a_cache_of_its_own(shared: int) -> None:
+    assert kinds(shape("qwen3", 12, 2048, 8, 2, 256, attention__shared_kv_layers=shared)) == {LayerKind.GLOBAL: 1}
 
 
 def test_cross_attention_keeps_the_image_whatever_the_context() -> None:
