@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +32,7 @@ def cmd(options: dict[str, object], /, key: str, yes: bool) -> None:
 
     def work() -> int:
         from fleethub.cli.running import progress
+        from fleethub.kinds.key.remarks import rotation
         from fleethub.model.exit import Exit
         from fleethub.operations import revoke
         from fleethub.operations.workplace import Workplace
@@ -57,7 +57,8 @@ def cmd(options: dict[str, object], /, key: str, yes: bool) -> None:
                 done = revoke.run(workplace, made.data, (show,))
         out.text(result_text(done.data, out.style))
         if done.exit is Exit.FINE:
-            out.text(f"Next: fleethub rotate {shlex.quote(key)}, then {out.apply}, gives its users a new value")
+            owner = next((c.locked.owner for c in made.data.held.plan.changes if c.locked and c.locked.owner), "")
+            out.text(f"Next: {rotation(key, owner)}, then {out.apply}, gives its users a new value")
         revoked = [step.removesuffix("/revoke") for step in done.data.done]
         out.line({"type": "summary", "exit": int(done.exit), "revoked": revoked, "notes": list(done.data.notes)})
         return done.exit

@@ -59,7 +59,10 @@ def test_no_policy_brings_it_back_and_a_higher_generation_does() -> None:
     world = revoked(settled(SPEC))
     found = judge(item(str(KEY), world, SPEC), world.lockfile, SPEC.fleet.policy, True)
     assert (found.action, [f.code for f in found.findings]) == (Action.BLOCKED, ["key.revoked"])
-    assert "fleethub rotate a" in found.findings[0].hint
+    assert found.findings[0].hint.startswith("fleethub rotate a gives")
+    theirs = SPEC.key("a", owner="Team A")
+    (hers,) = judge(item(str(KEY), world, theirs), world.lockfile, theirs.fleet.policy, True).findings
+    assert hers.hint.startswith("fleethub rotate a --project 'Team A' gives")  # else it is refused: hers alone
     after = apply(world, plan(world, SECOND)).world
     assert plan(after, SECOND).changes == ()
     assert after.lockfile is not None

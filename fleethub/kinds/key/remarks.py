@@ -11,6 +11,11 @@ from fleethub.model.text import amount, money, span, table_name
 SOON = 7 * 86400.0  # seconds before its end that a key is told of, or a quarter of its life where that is less
 
 
+def rotation(alias: str, owner: str) -> str:
+    """The command that gives a key a new value, as it works for whose the key is."""
+    return shlex.join(("fleethub", "rotate", alias, *(("--project", owner) if owner else ())))
+
+
 def remarks(item: KeyState) -> list[Finding]:
     """The key, or its team, has spent its budget, or would have by the spec's; or it ends soon, as it says, or has."""
     return [*_ending(item), *_spent(item), *_would_block(item)]
@@ -24,7 +29,7 @@ def _ending(item: KeyState) -> list[Finding]:
     if left > min(SOON, ((seen.telemetry.age or 0.0) + left) / 4):
         return []
     where = f"the key {alias!r} on {item.address.owner}"
-    hint = f"fleethub rotate {shlex.quote(alias)}, then fleethub apply"
+    hint = f"{rotation(alias, want.owner)}, then fleethub apply"
     if left <= 0:
         message = f"{where} expired {span(-left)} ago: every call with it is refused"
         return [Finding("key.expired", message, item.address, want.place, hint)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, values_of
+from fleethub.kinds.key.remarks import rotation
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding
@@ -85,7 +85,7 @@ def brought_back(want: AnyResource | None, locked: AnyLocked | None) -> list[Fin
             f"the key {alias!r} on {want.address.owner} was revoked, and its value is never made again",
             want.address,
             want.place,
-            f"fleethub rotate {shlex.quote(alias)} gives whoever uses it a new one; or take it out of the spec",
+            f"{rotation(alias, want.owner)} gives whoever uses it a new one; or take it out of the spec",
         )
     ]
 
