@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from fleethub.cases.table import CaseTable
 from fleethub.fleetspec.tomltext import toml_value
@@ -30,12 +32,12 @@ def overlay(case: CaseTable, texts: Mapping[str, bytes]) -> dict[str, bytes | No
         if name is None:
             below = f" called {at[1]} in [{at[0]}]" if len(at) > 1 else f" [{block}]"
             raise ChangeError(f"remove: the spec has no block{below}")
-        files[name] = _without(files[name], at)
+        files[name] = _without(name, files[name], at)
         where[name] = _parsed(name, files[name])
     for group, blocks in case.set.items():
         for path, value in _paths(group, blocks):
             name = _file_of(path, where) or main
-            files[name] = _with(files[name], path, value)
+            files[name] = _with(name, files[name], path, value)
             where[name] = _parsed(name, files[name])
     return {name: text for name, text in files.items() if texts.get(name) != text}
 
@@ -65,22 +67,42 @@ def _file_of(path: list[str], where: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _with(text: bytes, path: list[str], value: Any) -> bytes:
+def _with(name: str, text: bytes, path: list[str], value: Any) -> bytes:
+    """A block merged into a file. What comes out is read again: below dotted keys, and where a table's parts lie apart,
+    tomlkit puts a new table elsewhere, or cannot; there it is written on one line.
+    """
+    wanted: Any = tomllib.loads(text.decode())
+    here = wanted
+    for part in path[:-1]:
+        here = here.setdefault(part, {})
+    _merge(here, path[-1], value, lambda inner: inner)
+    for inline in (False, True):
+        with suppress(TOMLKitError, ValueError, TypeError, KeyError):
+            made = _merged(text, path, value, inline)
+            if tomllib.loads(made) == wanted:
+                return made.encode()
+    raise ChangeError(f"{'.'.join(path)} cannot be changed as {name} writes it: give it a header of its own there")
+
+
+def _merged(text: bytes, path: list[str], value: Any, inline: bool) -> str:
     document: Any = tomlkit.parse(text.decode())
     table = document
     for part in path[:-1]:
         if part not in table:
             table[part] = tomlkit.table(is_super_table=True)
         table = table[part]
-    _merge(table, path[-1], value)
-    return tomlkit.dumps(document).encode()
+    _merge(table, path[-1], value, toml_value if inline else None)
+    made: str = tomlkit.dumps(document)
+    return made
 
 
-def _merge(table: Any, name: str, value: Any) -> None:
-    """Tables are merged, everything else is replaced."""
+def _merge(table: Any, name: str, value: Any, put: Callable[[Any], Any] | None) -> None:
+    """Tables are merged, everything else is replaced; ``put`` makes what is put there, else new tables get a header."""
     if isinstance(value, dict) and isinstance(table.get(name), dict):
         for inner, one in value.items():
-            _merge(table[name], inner, one)
+            _merge(table[name], inner, one, put)
+    elif put is not None:
+        table[name] = put(value)
     elif isinstance(value, dict) and not isinstance(table, tomlkit.items.InlineTable):
         table[name] = tomlkit.table()
         for inner, one in value.items():
@@ -89,10 +111,23 @@ def _merge(table: Any, name: str, value: Any) -> None:
         table[name] = toml_value(value)
 
 
-def _without(text: bytes, path: list[str]) -> bytes:
+def _without(name: str, text: bytes, path: list[str]) -> bytes:
+    """A block taken out of a file, and what is then an empty table with it; what comes out is read again."""
     document: Any = tomlkit.parse(text.decode())
-    table = document
-    for part in path[:-1]:
-        table = table[part]
-    del table[path[-1]]
-    return tomlkit.dumps(document).encode()
+    wanted: Any = tomllib.loads(text.decode())
+    with suppress(TOMLKitError, ValueError, TypeError, KeyError):
+        for here in (document, wanted):
+            for part in path[:-1]:
+                here = here[part]
+            del here[path[-1]]
+        made: str = tomlkit.dumps(document)
+        if _filled(tomllib.loads(made)) == _filled(wanted):
+            return made.encode()
+    raise ChangeError(f"remove: {'.'.join(path)} cannot be taken out as {name} writes it: give it a header of its own")
+
+
+def _filled(value: Any) -> Any:
+    """Without the tables that hold nothing: whether one is named is all the same here."""
+    if not isinstance(value, dict):
+        return value
+    return {name: one for name, inner in value.items() if (one := _filled(inner)) != {}}

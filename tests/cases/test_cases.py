@@ -443,3 +443,26 @@ def test_an_overlay_is_of_what_changes_alone() -> None:
     assert set(overlay(CaseTable(name="n", set={"nodes": {"x": {"host": "i"}}}), texts)) == {"b.toml"}
     with pytest.raises(ChangeError):
         overlay(CaseTable(name="n", remove=["nodes.y"]), texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "wanted"),
+    [
+        ("[nodes.x]\no.a = 1\n", {"o": {"b": {"c": 2}}}, {"o": {"a": 1, "b": {"c": 2}}}),
+        ("[nodes.x]\no.a.b = 1\n[nodes.y]\n", {"o": {"a": {"n": {}}}}, {"o": {"a": {"b": 1, "n": {}}}}),
+        (
+            "[nodes.x]\n[roles.r]\n[nodes.x.o]\na = 1\n",
+            {"o": {"b": {"c": 2}}, "h": 3},
+            {"o": {"a": 1, "b": {"c": 2}}, "h": 3},
+        ),
+        ("nodes.x.h = 1\n", {"o": {"b": 2}}, {"h": 1, "o": {"b": 2}}),
+        ("nodes = { x = { h = 1 } }\n", {"o": {"b": 2}, "h": 3}, {"h": 3, "o": {"b": 2}}),
+    ],
+)
+def test_a_case_changes_what_it_says_however_the_spec_is_written(text: str, change: Any, wanted: Any) -> None:
+    made = overlay(CaseTable(name="n", set={"nodes": {"x": change}}), {"fleet.toml": text.encode()})["fleet.toml"]
+    assert made is not None
+    assert tomllib.loads(made.decode())["nodes"]["x"] == wanted
+    gone = overlay(CaseTable(name="n", remove=["nodes.x"]), {"fleet.toml": text.encode()})["fleet.toml"]
+    assert gone is not None
+    assert "x" not in tomllib.loads(gone.decode()).get("nodes", {})
