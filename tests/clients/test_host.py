@@ -429,6 +429,22 @@ def test_the_set_before_comes_back(node: Target, tmp_path: Path) -> None:
     assert not (tmp_path / "n/.fleethub/previous").exists()
 
 
+def test_a_way_back_for_which_there_is_no_room_leaves_nothing_that_takes_some(
+    node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.deliver(bundle())
+    node.deliver(bundle(NEW, serial=2))
+    (tools := tmp_path / "tools").mkdir()
+    (tools / "cp").write_text(f'#!/bin/sh\n{shutil.which("cp")} "$@"; echo cp: No space left on device >&2; exit 1\n')
+    (tools / "cp").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tools), prepend=os.pathsep)
+        with pytest.raises(HostError, match="No space left on device"):
+            node.back(0)
+    assert not (tmp_path / "n/.fleethub/incoming").exists()
+    assert contents(node) == of(NEW)
+
+
 def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:
     node.deliver(bundle())
     done = node.activate(("sh", "-c", "echo so; echo what >&2; exit 3"), 0, 1, fresh=True)
@@ -516,10 +532,12 @@ def test_a_folder_that_takes_no_lock_is_told(node: Target, tmp_path: Path, monke
     node.deliver(bundle())
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "mkdir").write_text(f'#!/bin/sh\ncase $* in */lock) exit 1;; esac\nexec {shutil.which("mkdir")} "$@"\n')
+    (tools / "mkdir").write_text(
+        f'#!/bin/sh\ncase $* in */lock) echo so it is >&2; exit 1;; esac\nexec {shutil.which("mkdir")} "$@"\n'
+    )
     (tools / "mkdir").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    with pytest.raises(HostError, match="cannot write to"):
+    with pytest.raises(HostError, match=r"cannot write to \S+/n/\.fleethub \(so it is\)"):
         node.deliver(bundle(NEW))
     assert contents(node) == of(OLD)
 

@@ -428,6 +428,19 @@ def test_a_server_with_which_neither_agrees(host: Host, tmp_path: Path) -> None:
         assert "diffie-hellman-group14-sha256" in says
 
 
+def test_no_key_is_offered_where_none_is_wanted(host: Host) -> None:
+    host.write("PreferredAuthentications password,keyboard-interactive")
+    assert "(by ssh: PreferredAuthentications password,keyboard-interactive)" in host.refuses()
+    host.write("PreferredAuthentications keyboard-interactive,publickey", name="gpu2")
+    host.lets_in("gpu2")
+
+
+def test_an_entry_for_a_tunnel_that_goes_into_the_background(host: Host) -> None:
+    """ssh -G, which is given no command, would not have it."""
+    host.write("ForkAfterAuthentication yes", "StdinNull yes")
+    assert host.shells.at("gpu1").run("cat", b"hello").out == b"hello"
+
+
 def test_algorithms_that_are_asked_for_are_used(host: Host) -> None:
     host.write("Ciphers aes256-ctr", "KexAlgorithms ecdh-sha2-nistp384", "MACs hmac-sha2-512")
     host.lets_in()

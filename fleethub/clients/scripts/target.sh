@@ -42,8 +42,10 @@ lock() {
   waited=0 missed=0
   until mkdir "$here/lock" 2>/dev/null; do
     if [ ! -d "$here/lock" ]; then  # let go of just now, or nothing can be made here
-      missed=$((missed + 1)); [ $missed -lt 5 ] || fail "cannot write to $PWD/$here"
-      continue
+      missed=$((missed + 1))
+      if [ $missed -lt 5 ]; then continue; fi
+      if mkdir "$here/lock"; then break; fi  # whose word on why not is passed on
+      fail "cannot write to $PWD/$here"
     fi
     pid=; read -r pid who 2>/dev/null <"$here/lock/holder"
     dead=

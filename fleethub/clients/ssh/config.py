@@ -162,8 +162,12 @@ class SshConfig:
             return None
         # the path tells the account's home, which is ssh's "~" whatever HOME says, and the hash that %C stands for
         argv = [self.program, "-G", "-v", "-T", "-o", "ControlPath=~/%C", *where(user, port), "--", host]
+        who = f"{host}: ssh -G (a Match exec?)"
         try:
-            answer = process.run(argv, b"", destination.CONNECT, self.env, f"{host}: ssh -G (a Match exec?)")
+            answer = process.run(argv, b"", destination.CONNECT, self.env, who)
+            if answer.code and b"Cannot fork into background" in answer.err:  # it would not be asked for a command
+                argv[1:1] = ["-o", "ForkAfterAuthentication=no"]
+                answer = process.run(argv, b"", destination.CONNECT, self.env, who)
         except OSError:
             return None
         said = answer.err.decode("utf-8", "surrogateescape").strip()

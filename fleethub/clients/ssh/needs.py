@@ -33,6 +33,8 @@ def beyond(destination: Destination, known: KnownHost) -> str:
                 return f"{name} {value}"
     if known.authorities:
         return f"its host key is signed by an authority ({known.authorities[0].place})"
+    if (ways := destination.names("preferredauthentications")) and "publickey" not in ways:
+        return f"PreferredAuthentications {','.join(ways)}"
     strict = destination.option("stricthostkeychecking")
     if strict in ("accept-new", "no", "off", "false") and not known.keys:
         return f"StrictHostKeyChecking {strict} for a host that is not known yet"
