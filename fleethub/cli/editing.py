@@ -68,7 +68,7 @@ def run_proposal(
     """Show what ``propose`` makes, ask, write."""
     out = Out(options)
 
-    def work() -> int:
+    def once() -> int:
         from fleethub.operations.edit_write import uncommitted, write
         from fleethub.views.edit import proposal_data, proposal_text, refusal_text, written_text
 
@@ -94,6 +94,11 @@ def run_proposal(
         written = write(proposal, commit)
         out.text(f"\n{written_text(written, out.apply, proposal.pending)}")
         return _end(out, Exit.FINE, written)
+
+    def work() -> int:
+        from fleethub.operations.edit_write import anew
+
+        return anew(once) if yes else once()  # what a person was shown is another by then
 
     guarded(out, work)
 

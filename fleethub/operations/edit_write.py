@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from fleethub import folders
 from fleethub.atomic import create
@@ -26,6 +26,19 @@ HISTORY = ".fleethub/history.ndjson"
 LOCK = ".fleethub/edit.lock"
 #: The edit that is being written.
 BEGUN = ".fleethub/edit.json"
+#: Seconds that an edit waits for another that is being written, and how often it is made anew on what that one left.
+WAIT, TRIES = 5.0, 5
+T = TypeVar("T")
+
+
+def anew(edit: Callable[[], T]) -> T:
+    """Propose, judge and write, from the start again where the spec was changed in between: of sessions that edit at
+    once each comes to its turn. For who said yes to whatever it does; raises what ``edit`` raises.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(SpecChanged):
+            return edit()
+    return edit()
 
 
 def write(
@@ -45,7 +58,7 @@ def write(
         return WrittenEdit((), proposal.before)
     root = Path(proposal.root)
     names = tuple(proposal.files)
-    with local_lock(root / LOCK, proposal.says), History(root / HISTORY) as log:
+    with local_lock(root / LOCK, proposal.says, WAIT), History(root / HISTORY) as log:
         _finish(root, log)
         spec = load(root / proposal.main)
         if spec.digest != proposal.before:

@@ -97,10 +97,14 @@ def _edit(site: Site, asked: NodeInput) -> Response:
         return snapshot.facts
 
     asks = EditInput(edit, asked.project, asked.force)
-    proposal = propose(site.path, asks, snapshot.facts, site.trusting, api=True, fresh=fresh).data
-    if proposal.refused:
-        raise _refusal(snapshot, proposal, models)
-    written = edit_write.write(proposal)
+
+    def once() -> tuple[Proposal, WrittenEdit]:
+        proposal = propose(site.path, asks, snapshot.facts, site.trusting, api=True, fresh=fresh).data
+        if proposal.refused:
+            raise _refusal(snapshot, proposal, models)
+        return proposal, edit_write.write(proposal)
+
+    proposal, written = edit_write.anew(once)
     now = site.snapshots.current()
     new = proposal.action == "register" and not proposal.nothing
     return site.response(_answer(proposal, written, now, edit.node), 201 if new else 200)

@@ -120,20 +120,33 @@ def test_machines_get_every_part_and_a_summary(place: Place) -> None:
     assert "there is no node" in summary["error"]
 
 
-def test_a_spec_that_changed_while_it_was_asked_is_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_yes_beforehand_is_to_what_the_spec_says_when_its_turn_comes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
     from fleethub.operations import edit as module
+    from fleethub.operations.edit_write import TRIES
 
-    real = module.propose
+    real, overtaken = module.propose, 0
 
     def slow(*args: Any, **kwargs: Any) -> Any:
+        nonlocal overtaken
         done = real(*args, **kwargs)
-        (place.folder / "nodes/volta.toml").write_text(VOLTA + "# while it was read\n")
+        if overtaken < times:
+            overtaken += 1
+            (place.folder / "nodes/volta.toml").write_text(f"{VOLTA}# while it was read {overtaken}\n")
         return done
 
     monkeypatch.setattr(module, "propose", slow)
-    out = place.run("assign", "volta", "gpt-oss-20b", "--project", "Volta", "--yes", code=4)
-    assert "do it again" in out
-    assert volta(place) == VOLTA + "# while it was read\n"
+    command = ("assign", "volta", "gpt-oss-20b", "--project", "Volta", "--yes")
+    if times == 1:
+        place.run(*command, code=0)
+        assert volta(place).endswith("# while it was read 1\n")
+        assert "gpt-oss-20b" in volta(place)
+        return
+    assert "do it again" in place.run(*command, code=4)
+    assert overtaken == TRIES
+    assert volta(place) == f"{VOLTA}# while it was read {TRIES}\n"
 
 
 def test_another_form_is_named_with_its_line(place: Place) -> None:

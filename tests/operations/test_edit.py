@@ -289,7 +289,10 @@ def test_a_file_that_came_meanwhile_is_not_written_over(fleet: Path) -> None:
         write(proposal)
 
 
-def test_of_two_edits_at_once_one_waits(fleet: Path) -> None:
+def test_of_two_edits_at_once_one_waits(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fleethub.operations import edit_write
+
+    monkeypatch.setattr(edit_write, "WAIT", 0)
     proposal = ask(fleet, Release("volta"))
     with local_lock(fleet / ".fleethub/edit.lock", "edit"), pytest.raises(LockedError):
         write(proposal)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import select
 import socket
+import tomllib
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from fleethub.operations import edit_write
 from fleethub.server.site import Site, site_of
 from fleethub.stores.history import read
 from fleethub.stores.lock import local_lock
@@ -180,21 +183,57 @@ def test_a_model_or_node_that_is_not_there(client: TestClient) -> None:
     assert post(client, "assign", 404, node="z", model="qwen3-32b", project="Volta")["code"] == "NOT_FOUND"
 
 
-def test_a_race_that_is_lost_is_stale(client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleethub.operations import edit_write
-
-    original = edit_write.write
+@pytest.mark.parametrize("times", [1, 99])
+def test_an_edit_that_another_overtook_is_made_anew_a_few_times(
+    client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    original, overtaken = edit_write.write, 0
 
     def late(proposal: Any) -> Any:
-        place.edit("rpm = 60", "rpm = 61")
+        nonlocal overtaken
+        if overtaken < times:
+            overtaken += 1
+            place.edit(f"rpm = {59 + overtaken}", f"rpm = {60 + overtaken}")
         return original(proposal)
 
     monkeypatch.setattr(edit_write, "write", late)
+    if times == 1:
+        post(client, "assign", 200, node="a", model="gpt-oss-20b", project="Volta")
+        assert "rpm = 61" in (place.folder / "fleet.toml").read_text()
+        return
     assert post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")["code"] == "STALE"
+    assert overtaken == edit_write.TRIES
     assert 'model = "qwen3-32b"' in (place.folder / "fleet.toml").read_text()
 
 
-def test_while_another_edit_is_written_the_caller_is_told_to_ask_again(client: TestClient, place: Place) -> None:
+def test_an_edit_of_what_is_somebody_elses_by_then_is_refused(
+    client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = edit_write.write
+
+    def late(proposal: Any) -> Any:
+        place.edit('owner = "Volta"', 'owner = "Ohm"')
+        return original(proposal)
+
+    monkeypatch.setattr(edit_write, "write", late)
+    assert post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")["code"] == "OWNED"
+
+
+def test_of_edits_at_once_none_is_lost_and_none_sent_away(client: TestClient, place: Place) -> None:
+    def add(name: str) -> int:
+        body = {"name": name, "host": name, "target": f"nodes/{name}", "model": "qwen3-32b", "project": "Ohm"}
+        return client.post("/api/fleet/nodes", json=body).status_code
+
+    names = [f"n{number}" for number in range(4)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(add, names)) == [201] * len(names)
+    assert set(names) <= set(tomllib.loads((place.folder / "fleet.toml").read_text())["nodes"])
+
+
+def test_while_another_edit_is_written_the_caller_is_told_to_ask_again(
+    client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edit_write, "WAIT", 0)
     with local_lock(place.folder / ".fleethub/edit.lock", "another"):
         body = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")
     assert body["code"] == "LOCKED"
