@@ -66,6 +66,7 @@ class SecretResolver:
         self._guarded = (*guarded, seed) if seed else guarded
         self._unfit: dict[str, SecretError] = {}
         self._opened: dict[SecretRef, Secret | SecretError] = {}
+        self._derived: dict[Derived, Secret] = {}
         self._lock = threading.RLock()
         self._key: bytes | None = None
 
@@ -169,9 +170,13 @@ class SecretResolver:
             return self._key
 
     def _derive(self, slot: Derived) -> Secret:
+        """Once: a node's key is asked for a dozen times in an apply."""
+        if (found := self._derived.get(slot)) is not None:
+            return found
         body = [slot.purpose, slot.fleet, slot.scope, slot.name, slot.generation]
         message = json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()
-        return Secret("sk-" + _b64(hmac.digest(self.seed(), message, "sha256")))
+        made = self._derived[slot] = Secret("sk-" + _b64(hmac.digest(self.seed(), message, "sha256")))
+        return made
 
     def _resolve(self, ref: SecretRef) -> Secret:
         reasons: list[str] = []

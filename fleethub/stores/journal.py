@@ -1,4 +1,4 @@
-"""The journal: every event of an apply as one JSON line, on disk before the next thing happens."""
+"""The journal: every event of an apply as one JSON line; what a step did is on disk before the next thing happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleethub.atomic import Lines
 from fleethub.lockfile.events import as_dict, from_dict
-from fleethub.model.event import Event, Progress, Recorded, Waiting
+from fleethub.model.event import Event, Progress, Recorded, StepStarted, Waiting
 
 
 class Journal:
@@ -23,8 +23,9 @@ class Journal:
         if isinstance(event, Waiting | Progress):
             return
         line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
-        # what is only recorded has no step: it is on disk with the apply's end, before the lockfile is written
-        self._lines.add(json.dumps(line, sort_keys=False).encode(), settle=not isinstance(event, Recorded))
+        # What is only recorded has no step: it is on disk with the apply's end, before the lockfile is written. That a
+        # step began changes nothing of what a replay says (its intent is on disk since the apply began).
+        self._lines.add(json.dumps(line).encode(), settle=not isinstance(event, Recorded | StepStarted))
 
     def close(self) -> None:
         """Give the file back."""

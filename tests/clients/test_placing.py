@@ -398,10 +398,10 @@ def test_a_lock_that_cannot_be_let_go_makes_nothing_undone(
     """It would be delivered a second time, and refused: what lies there is no more what the plan saw."""
     remove = placing._remove
 
-    def stays(at: int, folder: str) -> None:
+    def stays(at: int, folder: str, *known: str) -> None:
         if folder == "lock":
             raise OSError(errno.ENOTEMPTY, "somebody took it over")
-        remove(at, folder)
+        remove(at, folder, *known)
 
     node = nodes("n")
     old_set(Path(node.path))

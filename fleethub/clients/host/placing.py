@@ -138,7 +138,8 @@ class _Place:
         os.rename("next/mark.json", "mark.json", src_dir_fd=own, dst_dir_fd=own)
         os.fsync(at)
         os.fsync(own)
-        _remove(own, "next")
+        _remove(own, "next/files")
+        _remove(own, "next", "order", "stale")
 
 
 @contextmanager
@@ -160,7 +161,7 @@ def _locked(own: int, holder: str) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # that it stays makes nothing undone that was delivered
-            _remove(own, "lock")
+            _remove(own, "lock", "holder")
 
 
 def _mode(at: int, path: str) -> int | None:
@@ -258,6 +259,12 @@ def _settle(path: str, at: int) -> None:
         os.close(descriptor)
 
 
-def _remove(at: int, folder: str) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder, dir_fd=at)
+def _remove(at: int, folder: str, *known: str) -> None:
+    """Take a folder away. ``known``: the files that should be all it has; whatever else is in it goes as well."""
+    try:
+        for name in known:
+            os.unlink(f"{folder}/{name}", dir_fd=at)
+        os.rmdir(folder, dir_fd=at)
+    except OSError:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder, dir_fd=at)

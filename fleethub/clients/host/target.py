@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +334,7 @@ def _told(lines: Iterable[str], word: str) -> tuple[str, ...]:
     return tuple(line.partition(" ")[2] for line in lines if line.startswith(f"{word} "))
 
 
+@cache
 def _who() -> str:
     """Who holds a lock on the node, for people."""
     try:
