@@ -67,9 +67,11 @@ class _Tree:
         return way
 
     def replaced(self, way: list[Place], path: Path, value: Any) -> list[Splice]:
-        """Indented as the line is in which it stands."""
+        """Indented as the line is in which it stands, in the quotes that it had."""
         place = way[-1]
         said = _written(value, _indent(self.text, place.start), self.text)
+        if isinstance(value, str) and self.text[place.start] == "'":
+            said = "'{}'".format(said[1:-1].replace('\\"', '"').replace("'", "\\'"))
         return [Splice(place.start, place.end, said, len(path))]
 
     def added(self, way: list[Place], path: Path, entries: list[tuple[str, Any]]) -> list[Splice]:

@@ -21,6 +21,7 @@ STEP = 2
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
 _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE)
+_QUOTED = re.compile(r"[ -&(-~]*")
 _PLAIN_TEXT = re.compile(_PLAIN.pattern + r"(?:[./-][A-Za-z0-9_-]+|://[A-Za-z0-9_-]+|:[0-9]+)*", re.IGNORECASE)
 
 
@@ -84,10 +85,12 @@ class _Tree:
         return nodes_to(self._root, self.text, path)
 
     def replaced(self, way: list[Node], path: Path, value: Any) -> list[Splice]:
-        """In lines where it was in lines, without quotes where it had none."""
+        """In lines where it was in lines, in the quotes that it had."""
         text, node = self.text, way[-1]
         start, end = int(node.start_mark.index), end_of(text, node)
         said = _json(value)
+        if isinstance(node, ScalarNode) and node.style == "'" and isinstance(value, str) and _QUOTED.fullmatch(value):
+            said = f"'{value}'"
         bare = isinstance(node, ScalarNode) and node.style is None  # without quotes, and so it stays
         if bare and isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
             said = value

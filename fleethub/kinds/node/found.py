@@ -2,8 +2,9 @@
 
 Of a config that is what it called, and that no name of FleetHub's own was there. By file and pointer stands the JSON of
 what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
-what names of FleetHub's in it begin with, behind a list's with ``+`` the ids of what FleetHub added to it, and behind
-that of a table of somebody else's with ``=`` what of it FleetHub may write.
+what names of FleetHub's in it begin with, behind a list's with ``+`` the ids of what FleetHub added to it, behind
+that of a table of somebody else's with ``=`` what of it FleetHub may write, and behind that of a table or list that
+FleetHub made with ``~`` nothing: it goes once nothing is in it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.paths import found_at, names_at
 from fleethub.kinds.node.projection import as_json, pointer
 from fleethub.model.observation import Found
+from fleethub.nodetypes.projection import Path, Projection, at
 
 EVERY = "*"
 ADDED = "+"
 LENT = "="
+MADE = "~"  # which no pointer ends in
 
 
 def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
@@ -57,9 +60,12 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
         of, blob = file.projection, told.files.get(file.path)
         for path, start in of.sweep.items() if of is not None else ():  # a file may be FleetHub's in part only later
             found.setdefault(f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}", (start,))
-        if of is None or blob is None or not of.lists:
+        if of is None or blob is None or file.of.format == "dotenv":
             continue
         root = document(file.of.format).read(blob.reveal())
+        for path in _surroundings(of) if root is not None else ():
+            if not _is_there(root, path):
+                found[f"{file.path}#{pointer(file.of.format, path)}{MADE}"] = ("null",)
         for path in of.lists:
             listed, there = found_at(root, path), {*names_at(root, path)}
             wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}
@@ -69,13 +75,35 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
     return dict(sorted(found.items()))
 
 
+def _surroundings(of: Projection) -> list[Path]:
+    """The tables and lists of somebody else's that what FleetHub owns stands in, which it makes where they are not."""
+
+    def own(way: Path) -> bool:
+        return any(way[:-1] == above and way[-1].startswith(start) for above, start in of.sweep.items())
+
+    ways = dict.fromkeys(path[:depth] for path in (*of.values, *of.units) for depth in range(1, len(path)))
+    return [
+        way
+        for way in ways
+        if way[:-1] not in of.lists and not any(own(way[:depth]) for depth in range(1, len(way) + 1))
+    ]
+
+
+def _is_there(root: Any, path: Path) -> bool:
+    try:
+        at(root, path)
+    except KeyError:
+        return False
+    return True
+
+
 def parse_found(raw: Found) -> Found:
     """What was there, as it is kept; raises ValueError on anything else."""
     for name, texts in raw.items():
-        path, hash, at = name.partition("#")
-        if not path or not hash or not (texts or at.endswith(ADDED)):
+        path, hash, way = name.partition("#")
+        if not path or not hash or not (texts or way.endswith(ADDED)):
             raise ValueError(f"found has {name!r}, which is no file and pointer of a node with what was there")
-        if not at.endswith((EVERY, ADDED)):
+        if not way.endswith((EVERY, ADDED)):
             read_found(texts[0])
     return raw
 
@@ -88,11 +116,14 @@ def told(item: NodeState) -> Found:
     if seen is None or seen.mark is None or want is None:
         return {}
     known = found_of(want, seen.telemetry)
-    lists = {f"{f.path}#{pointer(f.of.format, at)}{ADDED}" for f in want.material.files if f.projection
-             for at in f.projection.lists}  # fmt: skip
+    places: set[str] = set()
+    for file in want.material.files:
+        if (of := file.projection) is not None:
+            ways = [*((ADDED, way) for way in of.lists), *((MADE, way) for way in _surroundings(of))]
+            places |= {f"{file.path}#{pointer(file.of.format, way)}{end}" for end, way in ways}
     found: dict[str, tuple[str, ...]] = {}
     for name, texts in seen.mark.found.items():
-        same = texts[1:] == known[name][1:] if name in known else name in lists
+        same = texts[1:] == known[name][1:] if name in known else name in places
         if not same or (name.endswith(EVERY) and texts != known[name]):
             continue
         try:

@@ -10,7 +10,7 @@ from fleethub.formats import dotenv
 from fleethub.formats.edits import CUT, NotEditable
 from fleethub.kinds.node.attributes import NodeLocked, files_of
 from fleethub.kinds.node.documents import document
-from fleethub.kinds.node.found import ADDED, EVERY, LENT, read_found
+from fleethub.kinds.node.found import ADDED, EVERY, LENT, MADE, read_found
 from fleethub.kinds.node.owned import is_plain
 from fleethub.kinds.node.paths import found_at, names_at, with_value, without
 from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of
@@ -30,7 +30,7 @@ def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
     found = {
         name: texts
         for name, texts in locked.found.items()
-        if name.endswith((EVERY, ADDED))
+        if name.endswith((EVERY, ADDED, MADE))
         or not (name.endswith(LENT) or _is_newer(name, texts[1:], starts, locked, files))
     }
     lent = {n: (texts[0], *_lent(n, texts[1:], locked, files)) for n, texts in locked.found.items() if n.endswith(LENT)}
@@ -154,6 +154,11 @@ def _tables(format: Format, found: Found, data: bytes) -> bytes:
     for path in _added(found, expected):
         edits.append((path, CUT))
         expected = without(expected, path)
+    made = [path_of(at.removesuffix(MADE)) for at in found if at.endswith(MADE)]
+    for path in sorted(made, key=len, reverse=True):
+        if found_at(expected, path) in ({}, []):
+            edits.append((path, CUT))
+            expected = without(expected, path)
     try:
         text = editor.edit(text, edits)
     except NotEditable as error:
@@ -167,7 +172,7 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
     """What is put where; None: what is there goes. A table gets its keys back one by one, for the rest is his."""
     puts: list[tuple[Path, Any]] = []
     for at, texts in found.items():
-        if at.endswith(ADDED):
+        if at.endswith((ADDED, MADE)):
             continue
         if at.endswith(EVERY):
             above = path_of(at[:-1]) if at[:-1] else ()
