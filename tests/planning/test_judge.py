@@ -13,7 +13,7 @@ from fleethub.model.fleet import Policy
 from fleethub.model.plan import Action
 from fleethub.planning.judge import Verdict, judge
 from tests.fleets import Spec, fleet
-from tests.world import SEAL, World, facts, settled, wanted
+from tests.world import SEAL, World, apply, facts, plan, settled, wanted
 from tests.world.lies import STRANGER
 
 SPEC = fleet().node("a", "one").key("a", rpm=60)
@@ -64,6 +64,7 @@ KEYS = {
     "blocked, and restored": (key(blocked=True), SPEC, RESTORE, True, Action.UPDATE, "key.revoked"),
     "deleted by hand": (gone, SPEC, STOP, True, Action.BLOCKED, "key.revoked"),
     "deleted, and restored": (gone, SPEC, RESTORE, True, Action.CREATE, "key.revoked"),
+    "restored, though drift stops": (gone, SPEC, RESTORE, False, Action.CREATE, "key.revoked"),
     "deleted, and a new generation": (gone, SPEC.key("a", rpm=60, generation=2), STOP, True, Action.CREATE, ""),
     "another fleet's": (key(metadata={"fleethub": STRANGER}), SPEC, STOP, True, Action.BLOCKED, "key.foreign"),
     "a second of its alias": (key(token="ab" * 32), SPEC, STOP, True, Action.BLOCKED, "key.alias-duplicate"),
@@ -129,3 +130,20 @@ def test_what_was_never_applied_is_created_and_what_is_protected_stays() -> None
 def test_files_of_somebody_else_are_no_node_of_ours() -> None:
     world = World.of(SPEC).at_node("nodes/a", lambda node: replace(node, files={".env": (b"", 0o600)}))
     assert [f.code for f in verdict("node.a", world, SPEC).findings] == ["node.target-taken"]
+
+
+def test_what_an_apply_began_is_no_drift() -> None:
+    """Nor is what it did not come to: only after it is done is there something to differ from."""
+    base = fleet().models("one", "two")
+    there, spec = settled(base.node("a", "one")), base.node("a", "two")
+    whole = len(plan(there, spec).steps)
+    assert whole > 3
+    for crash in range(whole + 1):
+        broken = apply(there, plan(there, spec), crash=crash).world
+        assert [verdict(name, broken, spec).drift for name in ("node.a", "key.main.a")] == [None, None], crash
+
+
+def test_what_was_applied_somewhere_else_is_no_drift_of_what_is_here() -> None:
+    there = settled(SPEC.node("a", "one", target="nodes/x"))
+    found = verdict("node.a", there, SPEC.node("a", "one", target="nodes/y"))
+    assert (found.action, found.drift) == (Action.CREATE, None)
