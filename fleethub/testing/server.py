@@ -209,12 +209,12 @@ class _Handler(BaseHTTPRequestHandler):
             data = owner.mangle(path, data)
         record.status = answer.status
         self.send_response(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in answer.headers.items():
+        kind = "text/plain; charset=utf-8" if isinstance(answer.body, bytes) else "application/json"
+        for name, value in {"content-type": kind, "content-length": str(len(data)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":  # its answer has no body, whatever the headers say
+            self.wfile.write(data)
         self.wfile.flush()
         if answer.close:
             self.close_connection = True

@@ -64,8 +64,12 @@ def test_members_are_projects_by_number_and_once(client, group):
     for _ in range(2):
         assert client.post(path, json={"projectId": 7}).status_code == 200
     assert client.get(f"/api/groups/{group['id']}").json()["memberCount"] == 1
-    assert refused(client.post(path, json={"projectId": "7"})) == (400, "BAD_REQUEST")
-    assert refused(client.post(path, json={"projectId": 99})) == (404, "NOT_FOUND")
+    told = client.post(path, json={"projectId": "7"})  # a text that is a number is one
+    assert (told.status_code, told.json()) == (200, {"ok": True, "groupId": group["id"], "projectId": "7"})
+    assert refused(client.post(path, json={})) == (400, "BAD_REQUEST")
+    for unknown in (99, "alpha", 1.5):
+        assert refused(client.post(path, json={"projectId": unknown})) == (404, "NOT_FOUND")
+    assert [one["name"] for one in client.get(f"/api/groups/{group['id']}").json()["members"]] == ["alpha"]
     client.delete(f"{path}/7")
     assert client.get(f"/api/groups/{group['id']}").json()["memberCount"] == 0
 
@@ -185,3 +189,37 @@ def test_it_tells_what_nobody_should_ask(connect):
         assert client.get("/api/openclaw/connections").json()["connections"][0]["gatewayToken"] == "t"
         server.token = None
         assert refused(client.get("/api/service-token")) == (404, "NO_SERVICE_TOKEN")
+
+
+def test_odd_bodies(client, group):
+    """As a real v5.14.0 answered them, also where nobody foresaw them there."""
+    number = document(client, group).json()["id"]
+    rule = client.post("/api/session-rules", json={"content": "do", "projectId": "7"}).json()
+    docs, rules = f"/api/shared-docs/{number}", f"/api/session-rules/{rule['id']}"
+    wanted = [
+        ("POST", "/api/groups", {"name": " AI Inference "}, 409),
+        ("POST", "/api/groups", {"name": "  "}, 500),
+        ("POST", "/api/groups", {"name": "ai inference"}, 201),
+        ("PUT", docs, {"name": ""}, 200),
+        ("PUT", docs, {"filePath": "/elsewhere.md", "injectIntoConfig": "yes"}, 200),
+        ("PUT", docs, {"injectMode": "x"}, 400),
+        ("POST", "/api/session-rules", {"content": " ", "projectId": 7}, 400),
+        ("POST", "/api/session-rules", {"content": "x"}, 400),
+        ("POST", "/api/session-rules", {"content": "x", "projectId": 99}, 500),
+        ("PUT", rules, {"content": ""}, 400),
+        ("PUT", rules, {}, 200),
+        ("POST", "/api/ports/lease", {"port": "3311", "project": "p", "service": "s"}, 201),
+        ("POST", "/api/ports/release", {}, 400),
+        ("PATCH", f"/api/groups/{group['id']}", {}, 404),
+    ]
+    found = [(m, p, body, client.request(m, p, json=body).status_code) for m, p, body, _ in wanted]
+    assert found == wanted
+    (told,) = client.get("/api/shared-docs", params={"groupId": ""}).json()["docs"]
+    assert {name: told[name] for name in ("filePath", "injectIntoConfig", "name")} == {
+        "filePath": "/elsewhere.md",
+        "injectIntoConfig": True,
+        "name": "",
+    }
+    assert client.get("/api/ports").json()["leases"][0]["port"] == 3311
+    answer = client.head("/api/groups")
+    assert (answer.status_code, answer.content, client.get("/api/groups").status_code) == (404, b"", 200)

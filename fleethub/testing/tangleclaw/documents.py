@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.testing.server import Answer, Request
-from fleethub.testing.tangleclaw.errors import optional, refuse, required
+from fleethub.testing.tangleclaw.errors import refuse, required
 from fleethub.testing.tangleclaw.state import Document, State
 
 MODES = ("reference", "inline")
@@ -21,7 +21,7 @@ def find(state: State, number: str) -> Document:
 def list_documents(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """GET /api/shared-docs[?groupId=]."""
     wanted = request.query.get("groupId")
-    return Answer({"docs": [d.data() for d in state.documents.values() if wanted in (None, d.group)]})
+    return Answer({"docs": [d.data() for d in state.documents.values() if wanted in (None, "", d.group)]})
 
 
 def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
@@ -65,7 +65,7 @@ def change(state: State, body: dict[str, Any], request: Request, number: str, _:
 def delete(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """DELETE /api/shared-docs/:id; the file stays."""
     del state.documents[find(state, number).id]
-    return Answer({"ok": True})
+    return Answer({"ok": True, "id": number})
 
 
 def notify(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
@@ -80,7 +80,8 @@ def _take(document: Document, body: dict[str, Any]) -> None:
     mode = body.get("injectMode", document.mode)
     if mode not in MODES:
         raise refuse(400, "BAD_REQUEST", f"injectMode must be one of {', '.join(MODES)}")
-    inject = optional(body, "injectIntoConfig", bool, document.inject)
-    description = optional(body, "description", str, document.description)
-    name = required(body, "name")[0] if "name" in body else document.name
-    document.name, document.mode, document.inject, document.description = name, mode, bool(inject), description
+    document.inject = bool(body.get("injectIntoConfig", document.inject))  # a text is yes as well
+    description = body.get("description", document.description)
+    document.description = description if description is None else str(description)
+    document.name, document.mode = body.get("name", document.name), mode
+    document.path = body.get("filePath", document.path)

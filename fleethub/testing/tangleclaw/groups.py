@@ -19,22 +19,27 @@ def find(state: State, number: str) -> Group:
 def list_groups(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """GET /api/groups."""
     groups = sorted(state.groups.values(), key=lambda group: group.name)
-    return Answer({"groups": [state.group_data(group) for group in groups]})
+    return Answer({"groups": [state.counted(group) for group in groups]})
 
 
 def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """POST /api/groups; a name is there once."""
-    (name,) = required(body, "name")
+    if not body.get("name"):
+        raise refuse(400, "BAD_REQUEST", "name is required")
+    name = body["name"].strip() if isinstance(body["name"], str) else ""
+    if not name:  # nobody foresaw it
+        raise refuse(500, "INTERNAL_ERROR", "Internal server error")
     _free(state, name)
     group = Group(name, optional(body, "description", str), optional(body, "sharedDir", str))
     state.groups[group.id] = group
-    counts = ("memberCount", "docCount")  # told in the list alone
-    return Answer({name: value for name, value in state.group_data(group).items() if name not in counts}, 201)
+    return Answer(state.group_data(group), 201)
 
 
 def show(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
-    """GET /api/groups/:id."""
-    return Answer(state.group_data(find(state, number)))
+    """GET /api/groups/:id, with its members and documents."""
+    group = find(state, number)
+    documents = [d.data() for d in state.documents.values() if d.group == group.id]
+    return Answer({**state.counted(group), "members": state.members(group), "docs": documents})
 
 
 def change(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
@@ -54,15 +59,12 @@ def delete(state: State, body: dict[str, Any], request: Request, number: str, _:
     group = find(state, number)
     del state.groups[group.id]
     state.documents = {i: d for i, d in state.documents.items() if d.group != group.id}
-    return Answer({"ok": True})
+    return Answer({"ok": True, "id": group.id})
 
 
 def members(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """GET /api/groups/:id/members."""
-    group = find(state, number)
-    gone = {"name": None, "path": None}
-    shown = {i: {"name": p.name, "path": p.path} for i, p in state.projects.items()}
-    return Answer({"members": [{"id": i, **shown.get(i, gone)} for i in sorted(group.members)]})
+    return Answer({"members": state.members(find(state, number))})
 
 
 def list_projects(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
@@ -73,20 +75,22 @@ def list_projects(state: State, body: dict[str, Any], request: Request, *_: str)
 
 def add_member(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """POST /api/groups/:id/members; again is fine."""
-    group, project = find(state, number), body.get("projectId")
-    if not isinstance(project, int) or isinstance(project, bool):
-        raise refuse(400, "BAD_REQUEST", "projectId must be a number")
+    group, given = find(state, number), body.get("projectId")
+    if not given:
+        raise refuse(400, "BAD_REQUEST", "projectId is required")
+    project = int(given) if isinstance(given, int | str) and str(given).isdecimal() else None
     if project not in state.projects:
-        raise refuse(404, "NOT_FOUND", "Project not found")
+        raise refuse(404, "NOT_FOUND", f'Project "{given}" not found')
     group.members.add(project)
-    return Answer({"ok": True})
+    return Answer({"ok": True, "groupId": group.id, "projectId": given})
 
 
 def remove_member(state: State, body: dict[str, Any], request: Request, number: str, project: str) -> Answer:
     """DELETE /api/groups/:id/members/:projectId."""
     group = find(state, number)
-    group.members.discard(int(project) if project.isdecimal() else -1)
-    return Answer({"ok": True})
+    number_of = int(project) if project.isdecimal() else None
+    group.members.discard(-1 if number_of is None else number_of)
+    return Answer({"ok": True, "groupId": group.id, "projectId": number_of})
 
 
 def sync(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fleethub.testing.server import Answer, Request
 from fleethub.testing.tangleclaw.errors import refuse
-from fleethub.testing.tangleclaw.state import State
+from fleethub.testing.tangleclaw.state import TIME, State
 
 
 def list_leases(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
@@ -23,7 +23,7 @@ def lease(state: State, body: dict[str, Any], request: Request, *_: str) -> Answ
     """POST /api/ports/lease; again by the same project is a renewal. The port's own form is not looked at."""
     if any(not body.get(name) for name in ("port", "project", "service")):
         raise refuse(400, "BAD_REQUEST", "port, project and service are required")
-    place = (body.get("host", "localhost"), body["port"])
+    place = (body.get("host", "localhost"), int(body["port"]))
     owner = state.leases.get(place)
     if owner is not None and owner["project"] != body["project"] and not body.get("force"):
         message = f'Port {place[1]} on {place[0]} is leased by "{owner["project"]}" ({owner["service"]}).'
@@ -39,13 +39,17 @@ def lease(state: State, body: dict[str, Any], request: Request, *_: str) -> Answ
         "ttlMs": body.get("ttl"),
         "expiresAt": None,
         "description": body.get("description"),
+        "autoRenew": False,
+        **dict.fromkeys(("lastHeartbeat", "createdAt", "updatedAt"), TIME),
     }
     return Answer(state.leases[place], 201)
 
 
 def release(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """POST /api/ports/release; whose it is is only looked at where a project is sent."""
-    place: tuple[Any, Any] = (body.get("host", "localhost"), body.get("port"))
+    if not body.get("port"):
+        raise refuse(400, "BAD_REQUEST", "port is required")
+    place: tuple[Any, Any] = (body.get("host", "localhost"), body["port"])
     owner = state.leases.get(place)
     if owner is not None and body.get("project") not in (None, owner["project"]) and not body.get("force"):
         raise refuse(409, "PORT_CONFLICT", f'Port {place[1]} is leased by "{owner["project"]}"', owner=owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.testing.server import Answer, Request
-from fleethub.testing.tangleclaw.errors import optional, refuse, required
+from fleethub.testing.tangleclaw.errors import optional, refuse
 from fleethub.testing.tangleclaw.state import Rule, State
 
 KINDS = ("startup", "master")
@@ -28,10 +28,14 @@ def list_rules(state: State, body: dict[str, Any], request: Request, *_: str) ->
 
 def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """POST /api/session-rules; what an AI writes is only proposed."""
-    (content,) = required(body, "content")
-    project, kind = body.get("projectId"), body.get("kind", "startup")
-    if project not in state.projects:
-        raise refuse(404, "NOT_FOUND", "Project not found")
+    content, given, kind = body.get("content"), body.get("projectId"), body.get("kind", "startup")
+    if not isinstance(content, str) or not content.strip():
+        raise refuse(400, "BAD_REQUEST", "content (non-empty string) is required")
+    if not given:
+        raise refuse(400, "BAD_REQUEST", "projectId is required")
+    project = int(given) if str(given).isdecimal() else 0
+    if project not in state.projects:  # it is the database that says so, and nobody foresaw it
+        raise refuse(500, "INTERNAL_ERROR", "Internal server error")
     if kind not in KINDS:
         raise refuse(400, "BAD_REQUEST", f"kind must be one of {', '.join(KINDS)}")
     by = optional(body, "createdBy", str) or "operator"
@@ -43,7 +47,10 @@ def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Ans
 def change(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """PUT /api/session-rules/:id; each one is a new version."""
     rule = find(state, number)
-    rule.content = optional(body, "content", str, rule.content)
+    content = optional(body, "content", str, rule.content)
+    if not content.strip():
+        raise refuse(400, "BAD_REQUEST", "content cannot be empty")
+    rule.content = content
     rule.enabled = bool(optional(body, "enabled", bool, rule.enabled))
     rule.versions += 1
     return Answer(rule.data())
@@ -51,5 +58,6 @@ def change(state: State, body: dict[str, Any], request: Request, number: str, _:
 
 def delete(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """DELETE /api/session-rules/:id."""
-    del state.rules[find(state, number).id]
-    return Answer({"ok": True})
+    rule = find(state, number)
+    del state.rules[rule.id]
+    return Answer({"ok": True, "id": rule.id})

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+TIME = "2026-11-26 12:00:00"  # as TangleClaw writes one
+
 
 @dataclass(slots=True)
 class Project:
@@ -38,14 +40,14 @@ class Project:
 
 @dataclass(slots=True)
 class Group:
-    """A group of projects. ``created`` as TangleClaw writes a time."""
+    """A group of projects."""
 
     name: str
     description: str | None
     shared_dir: str | None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     members: set[int] = field(default_factory=set)
-    created: str = "2026-11-26 12:00:00"
+    created: str = TIME
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Document:
             "injectIntoConfig": self.inject,
             "injectMode": self.mode,
             "description": self.description,
+            "createdAt": TIME,
         }
 
 
@@ -101,6 +104,10 @@ class Rule:
             "createdBy": self.created_by,
             "kind": self.kind,
             "status": self.status,
+            "owner": None,
+            "sourceLearningId": None,
+            "createdAt": TIME,
+            "updatedAt": TIME,
         }
 
 
@@ -118,16 +125,24 @@ class State:
         self.notified: list[str] = []
 
     def group_data(self, group: Group) -> dict[str, Any]:
-        """As the API shows it."""
+        """As the API answers with it to whoever writes it."""
         return {
             "id": group.id,
             "name": group.name,
             "description": group.description,
             "sharedDir": group.shared_dir,
             "createdAt": group.created,
-            "memberCount": len(group.members),
-            "docCount": sum(d.group == group.id for d in self.documents.values()),
         }
+
+    def counted(self, group: Group) -> dict[str, Any]:
+        """As the API lists it."""
+        documents = sum(d.group == group.id for d in self.documents.values())
+        return {**self.group_data(group), "memberCount": len(group.members), "docCount": documents}
+
+    def members(self, group: Group) -> list[dict[str, Any]]:
+        """The projects of a group, those too that are gone."""
+        known = {i: {"name": p.name, "path": p.path} for i, p in self.projects.items()}
+        return [{"id": i, **known.get(i, {"name": None, "path": None})} for i in sorted(group.members)]
 
     def registered(self, group: str, path: str) -> bool:
         """Whether a group has a document of that path, compared as text."""
