@@ -340,14 +340,24 @@ def test_an_envfile_and_a_brought_type_own_what_they_render() -> None:
     assert [one for one in plan(world, kept).findings if one.code == "node.key-unadopted"]
 
 
-def test_a_link_is_no_file() -> None:
+@pytest.mark.parametrize(
+    ("kind", "says", "hint"),
+    [
+        ("link", "is a link, not a file", "put the file itself in its place"),
+        ("folder", "is a folder, not a file", "move it away"),
+        ("other", "is no file", "move it away"),
+    ],
+)
+def test_what_stands_in_a_files_place_is_named_with_what_to_do(kind: str, says: str, hint: str) -> None:
     state = item(NODE, there(), SPEC)
     assert state.seen is not None
     from fleethub.kinds.node.objections import objections
 
-    linked = replace(state.seen, attrs=replace(state.seen.attrs, files={"openclaw.json": FileAttrs(kind="link")}))
+    linked = replace(state.seen, attrs=replace(state.seen.attrs, files={"openclaw.json": FileAttrs(kind=kind)}))
     (found,) = objections(replace(state, have=linked), None)
     assert found.code == "node.nothing-to-wire"
+    assert found.message.endswith(f"openclaw.json {says}")
+    assert found.hint.startswith(hint)
 
 
 def test_where_a_link_stands_no_chain_is_told_and_no_key_is_made() -> None:

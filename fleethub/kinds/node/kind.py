@@ -254,7 +254,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         if not self.goes_on(item):
             return ""
         says = put_back_says(item.locked, item.seen.telemetry.files if item.seen else {})
-        return f"it was there before FleetHub: its process goes on, and {says}"
+        goes_on = ": its process goes on" if item.address.kind == "node" else ""
+        return f"it was there before FleetHub{goes_on}, and {says}"
 
     def remarks(self, item: NodeState) -> list[Finding]:
         """A kept value that is no longer the one that was adopted."""

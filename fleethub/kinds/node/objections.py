@@ -17,7 +17,7 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
     seen = item.seen
     place = item.want.place if item.want else None
     if item.want is not None and not isinstance(item.have, Unknown) and (why := _not_wirable(item)):
-        return [Finding("node.nothing-to-wire", why, item.address, place, _unwired(item.want.material.node))]
+        return [Finding("node.nothing-to-wire", why[0], item.address, place, why[1])]
     if seen is None:
         return []
     lineage = lockfile.lineage if lockfile else ""
@@ -83,17 +83,24 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
     return [held] if held is not None else []
 
 
-def _not_wirable(item: NodeState) -> str:
-    """Why somebody else's files cannot take FleetHub's part; empty where they can."""
+def _not_wirable(item: NodeState) -> tuple[str, str] | None:
+    """Why somebody else's files cannot take FleetHub's part, and what to do; None where they can."""
     want, there = item.want, item.seen.attrs.files if item.seen else {}
     for file in want.material.files if want else ():
         if file.projection is None or want is None:
             continue
         if file.path in there and there[file.path].kind is not None:
-            return f"{want.source.at}/{file.path} is a {there[file.path].kind}, not a file"
+            says, hint = _NO_FILE.get(there[file.path].kind or "", ("is no file", "move it away"))
+            return f"{want.source.at}/{file.path} {says}", hint
         if file.projection.required and file.path not in there:
-            return f"there is no {file.path} at {want.source.at} to put its wiring into"
-    return ""
+            return f"there is no {file.path} at {want.source.at} to put its wiring into", _unwired(want.material.node)
+    return None
+
+
+_NO_FILE = {
+    "link": ("is a link, not a file", "put the file itself in its place: what a link leads to may be others' too"),
+    "folder": ("is a folder, not a file", "move it away"),
+}
 
 
 def _unwired(node: Node) -> str:
