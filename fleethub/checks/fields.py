@@ -19,7 +19,8 @@ class Field:
     may_be_unknown: bool = False
 
 
-_NAMED = {
+#: What a node, key, model and backend have alike.
+NAMED: Mapping[str, Field] = {
     "address": Field("text", "as plans name it"),
     "name": Field("text", "its name in the spec"),
     "owner": Field("text", "who it belongs to; empty: nobody"),
@@ -53,7 +54,7 @@ CHANGED: Mapping[str, Field] = {
 #: By what a check is asked of (its ``for``): name -> field.
 FIELDS: Mapping[str, Mapping[str, Field]] = {
     "node": {
-        **_NAMED,
+        **NAMED,
         "consumer": Field("flag", "whether it stands in [consumers]"),
         "type": Field("text", "its type, like openclaw-docker"),
         "host": Field("text", "where it runs"),
@@ -70,7 +71,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "backends": Field("texts", "the backends that may answer any of them"),
     },
     "key": {
-        **_NAMED,
+        **NAMED,
         "proxy": Field("text", "the proxy that it is on"),
         "models": Field("texts", "all that it may call"),
         "nodes": Field("texts", "the nodes and consumers that use it"),
@@ -82,7 +83,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "generation": Field("whole", "of its value"),
     },
     "model": {
-        **_NAMED,
+        **NAMED,
         "backends": Field("texts", "the backends that serve it"),
         "cloud": Field("flag", "whether no backend of the fleet serves it"),
         "proxy": Field("text", "the proxy that it is called through; empty: none"),
@@ -96,7 +97,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "keys": Field("texts", "the aliases of keys that may call it"),
     },
     "backend": {
-        **_NAMED,
+        **NAMED,
         "host": Field("text", "its host"),
         "proxy": Field("text", "the proxy that fronts it; empty: none"),
         "engine": Field("text", "its model server, as the spec's table is called; empty: none"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fleethub.checks.fields import CHANGED, FIELDS, GPU, HOP
+from fleethub.checks.fields import CHANGED, FIELDS, GPU, HOP, NAMED
 from fleethub.checks.language import problem
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -15,8 +15,13 @@ BEGIN, END = "<!-- fields -->\n", "<!-- end of fields -->\n"
 def table() -> str:
     """The fields as Markdown."""
     lines = []
+    alike = {"`node`, `key`, `model` and `backend`": NAMED}
+    own = {
+        f"`{about}`": {name: field for name, field in fields.items() if NAMED.get(name) is not field}
+        for about, fields in FIELDS.items()
+    }
     others = {"a step of a chain": HOP, "a card": GPU, "of a change's fields": CHANGED}
-    for title, fields in {**{f"`{about}`": fields for about, fields in FIELDS.items()}, **others}.items():
+    for title, fields in {**alike, **own, **others}.items():
         lines += [f"### {title}", "", "| field | type | |", "|---|---|---|"]
         lines += [
             f"| `{name}` | {field.type} | {field.help}{'; may be unknown' if field.may_be_unknown else ''} |"
