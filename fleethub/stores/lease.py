@@ -6,9 +6,11 @@ writing who was frozen and does not know that it is over: the fence in the state
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from fleethub.stores.bucket import Bucket, ConflictError, Object, Tag
 from fleethub.stores.interface import Holder, LockedError, StoreError
@@ -28,25 +30,25 @@ class Lease:
     @contextmanager
     def taken(self, operation: str, wait: float) -> Iterator[None]:
         """Hold it; raises LockedError when another does for ``wait`` seconds more."""
-        me = myself(operation)
+        mine = {"holder": myself(operation).as_dict(), "lease": secrets.token_hex(8)}
         for _ in pauses(wait):
             held = self._look()
             if held is None or self._over(held):
                 with suppress(ConflictError):
-                    tag = self._write({"holder": me.as_dict()}, held)
+                    tag = self._write(mine, held)
                     break
         else:
             raise LockedError(_who(held) or Holder())
-        over, renewing = threading.Event(), [tag]
-        thread = threading.Thread(target=self._renew, args=(me, renewing, over), daemon=True)
+        over, last = threading.Event(), [tag]
+        thread = threading.Thread(target=self._renew, args=(mine, last, over), daemon=True)
         thread.start()
         try:
             yield
         finally:
             over.set()
             thread.join()
-            with suppress(ConflictError, StoreError):  # then it is somebody else's, or will be over by itself
-                self._bucket.replace(LOCK, {"holder": None}, renewing[0])
+            with suppress(StoreError):  # then it will be over by itself
+                self._again({"holder": None}, mine, last)
 
     def holder(self) -> Holder | None:
         """Who holds it; None: nobody, or one whose lease is over."""
@@ -79,7 +81,7 @@ class Lease:
     def _look(self) -> Object | None:
         return self._bucket.get(LOCK)
 
-    def _write(self, body: dict[str, object], old: Object | None) -> Tag:
+    def _write(self, body: Mapping[str, Any], old: Object | None) -> Tag:
         return self._bucket.create(LOCK, body) if old is None else self._bucket.replace(LOCK, body, old.tag)
 
     def _over(self, held: Object) -> bool:
@@ -92,15 +94,28 @@ class Lease:
         now, then = self._bucket.changed(CLOCK), self._bucket.changed(LOCK)
         return now is not None and then is not None and (now - then).total_seconds() > self._lasts
 
-    def _renew(self, me: Holder, tag: list[Tag], over: threading.Event) -> None:
+    def _renew(self, mine: Mapping[str, Any], last: list[Tag], over: threading.Event) -> None:
         """Write it again and again; it ends where somebody else has it."""
         while not over.wait(self._lasts * RENEWED / LASTS):
-            try:
-                tag[0] = self._bucket.replace(LOCK, {"holder": me.as_dict()}, tag[0])
-            except ConflictError:
-                return
-            except StoreError:
-                continue  # the next time, perhaps; once it is over, the fence is another's
+            with suppress(StoreError):  # the next time, perhaps; once it is over, the fence is another's
+                if not self._again(mine, mine, last):
+                    return
+
+    def _again(self, body: Mapping[str, Any], mine: Mapping[str, Any], last: list[Tag]) -> bool:
+        """Write over a lease that is ``mine``, as of the tag in ``last``; False where it is somebody else's by now.
+
+        A write that no answer came to, whatever was tried, may have been done: then its tag is one that nobody told.
+        Raises StoreError.
+        """
+        try:
+            last[0] = self._bucket.replace(LOCK, body, last[0])
+        except ConflictError:
+            found = self._look()
+            if found is None or found.body.get("lease") != mine["lease"]:
+                return False
+            with suppress(ConflictError):
+                last[0] = self._bucket.replace(LOCK, body, found.tag)
+        return True
 
 
 def _who(held: Object | None) -> Holder | None:

@@ -175,6 +175,36 @@ def test_a_write_whose_answer_was_lost_is_found_done(
     assert (opens().read().lockfile, opens().version()) == (LOCKFILE, version)
 
 
+def test_a_lease_whose_renewal_was_done_and_never_answered_is_still_its_holders(
+    tmp_path: Path, moto_server: object_servers.Server, fleet_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for somebody else's, and renewed no more: whoever came next had the lock of one who lives."""
+    opens = opener(moto_server, tmp_path, fleet_id, monkeypatch)
+    losing, renewed, lost = threading.Event(), threading.Semaphore(0), 0
+
+    def mangle(request: Any) -> bool:
+        nonlocal lost
+        if request.command != "PUT" or not request.path.endswith("/lock"):
+            return False
+        if losing.is_set() and lost < 4:  # each time that the library tries
+            lost += 1
+            return True
+        if lost:
+            renewed.release()
+        return False
+
+    with between(moto_server.endpoint, mangle) as endpoint:
+        store = ObjectStore(tmp_path, moto_server.url(fleet_id), endpoint, lasts=0.4)
+        with store.lock("apply"):
+            losing.set()
+            assert all(renewed.acquire(timeout=20) for _ in range(4))
+            assert lost == 4
+            held = opens().holder()
+            assert held is not None
+            assert held.pid == os.getpid()
+    assert opens().holder() is None, "and it is given back"
+
+
 HOLDS = """
 import sys
 from pathlib import Path
