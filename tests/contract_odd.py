@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from fleethub.fleetspec.values import duration
+from fleethub.model import keycall
 from tests.proxies import Admin, Endpoint, Times, chat
 from tests.support import MASTER
 
@@ -201,3 +202,25 @@ def test_words_of_allowed_routes(
     said = {"model": "qwen3-32b", "messages": [{"role": "user", "content": "x"}]}
     answers = http.get("/v1/models"), http.post("/v1/chat/completions", json=said), http.get("/key/info")
     assert tuple(answer.status_code for answer in answers) == able
+
+
+@pytest.mark.parametrize(
+    ("route", "makes"),
+    [
+        ("*", True),
+        ("/*", True),
+        ("/key/*", True),
+        ("/key/generate", True),
+        ("management_routes", False),
+        ("/v1/*", False),
+    ],
+)
+def test_a_route_that_takes_management_in_gives_it(
+    route: str, makes: bool, admin: Admin, replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    """What FleetHub calls so is what LiteLLM lets through."""
+    key = admin.generate(key=value(), models=["qwen3-32b"], allowed_routes=[route])
+    http = Admin(replicas[0].url).http
+    http.headers["Authorization"] = f"Bearer {key}"
+    assert (http.post("/key/generate", json={"models": ["qwen3-32b"]}).status_code == 200) == makes
+    assert bool(keycall.manages([route])) == makes

@@ -14,7 +14,7 @@ from fleethub.kinds.key.attributes import ALL, tags
 from fleethub.kinds.key.marks import by_budget, shares_budget
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS
+from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS, manages
 from fleethub.model.keycall import covers as covers_route
 from fleethub.model.readings.proxy import KeyRow, ProxyReading
 from fleethub.model.serving import LIMITS
@@ -112,6 +112,8 @@ def _limits(row: KeyRow, used: bool) -> dict[str, Any]:
     if asked or strange:
         why = f"its allowed_routes ({', '.join(routes)}) shut out {', '.join(asked)}"
         raise Unsayable(why if asked else f"its allowed_routes have what is no route: {', '.join(strange)}")
+    if wide := manages(routes):
+        raise Unsayable(f"its allowed_routes have {wide}, with which it makes keys as the master key does")
     said |= {"allowed_routes": routes} if routes else {}
     said |= {"tags": list(tags(row))} if tags(row) and all(map(_is_label, tags(row))) else {}
     return said | ({"team": row.team} if row.team else {})

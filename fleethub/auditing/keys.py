@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from fleethub.auditing.values import AuditQuery
+from fleethub.model import keycall
 from fleethub.model.address import Address, key
 from fleethub.model.finding import Finding
 from fleethub.model.readings.proxy import KeyRow, ProxyReading, Team
@@ -41,6 +42,9 @@ def _one(row: KeyRow, query: AuditQuery, there: Callable[[str], bool]) -> Iterat
         message = f"{named(row)} expired {span(-row.left)} ago and is still there"
         yield Finding("audit.key-expired", message, at(row), hint="delete it in LiteLLM; its alias is taken until then")
         return  # every call with it is refused, so the rest says nothing more
+    if wide := keycall.manages(row.allowed_routes):
+        message = f"{named(row)} makes keys as the master key does: its allowed_routes have {heard(wide)}"
+        yield Finding("audit.key-manages", message, at(row), hint='give it "llm_api_routes", or delete it')
     if everything(row, reading):
         message = f"{named(row)} reaches every model: {_why(row)}"
         yield Finding("audit.key-everything", message, at(row), hint="give it the models that it calls")

@@ -322,6 +322,11 @@ def _routes(context: CheckContext) -> Iterator[Finding]:
             if not route.startswith("/") and route not in keycall.ROUTE_WORDS:
                 message = f"{report.shown(route)} is no route: a path, or one of {', '.join(keycall.ROUTE_WORDS)}"
                 yield context.finding("spec.value", message, (*path, i), 'write "/v1/*", or a path as it is called')
+        if wide := keycall.manages(routes):
+            message = (
+                f"allowed_routes of {report.shown(name)} have {report.shown(wide)}, with which it manages the proxy"
+            )
+            yield context.finding("spec.value", message, path, 'a key calls models: write "/v1/*"')
         for asked, who in ((keycall.LIST, "FleetHub"), (keycall.PATH, "a node" if name in users else "")):
             if who and not keycall.covers(routes, asked):
                 message = f"allowed_routes of {report.shown(name)} shut out {asked}, which {who} calls with it"

@@ -213,6 +213,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "verify.node-unread": (W, "the node's .env could not be read, so its own key was not asked with"),
     # audit: of a proxy without a spec
     "audit.key-everything": (E, "a key reaches every model, also those that are added later"),
+    "audit.key-manages": (E, "a key may make keys, teams or models, as the master key does"),
     "audit.key-dead-model": (E, "a key names a model that the proxy does not have"),
     "audit.key-no-budget": (W, "a key, and its team, have no budget"),
     "audit.key-no-expiry": (W, "a key never ends"),

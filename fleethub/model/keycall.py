@@ -18,6 +18,8 @@ _LIMITS = ("rpm_limit", "max_parallel_requests", "model_rpm_limit")
 #: Words of a key's allowed_routes that stand for many, and whether they take the list and the call in.
 ROUTE_WORDS = {"llm_api_routes": (True, True), "openai_routes": (True, True), "info_routes": (True, False)}
 LIST = "/v1/models"
+#: What the master key alone may call, unless a key's own allowed_routes take it in: then that key may too.
+MANAGEMENT = ("/key/generate", "/key/update", "/team/new", "/user/new", "/model/new")
 Taken = Literal["taken", "held", "refused", "unclear"]
 
 
@@ -40,11 +42,19 @@ def judge(status: int, kind: str, says: str) -> Taken:
 def covers(routes: Collection[str], path: str) -> bool:
     """Whether allowed_routes (none: all) take in the list or the call (``LIST``, ``PATH``); LiteLLM compares texts."""
     words = [ROUTE_WORDS[route][path == PATH] for route in routes if route in ROUTE_WORDS]
-    return (
-        not routes
-        or any(words)
-        or any(route == path or (route.endswith("/*") and path.startswith(route[:-1])) for route in routes)
-    )
+    return not routes or any(words) or any(_takes_in(route, path) for route in routes)
+
+
+def manages(routes: Collection[str]) -> str:
+    """The route of allowed_routes with which a key makes keys, teams or models as the master key does; empty: none.
+
+    Seen so on 1.82.0, 1.106.2 and 1.110.2; the word management_routes alone is not enough.
+    """
+    return next((route for route in routes if any(_takes_in(route, path) for path in MANAGEMENT)), "")
+
+
+def _takes_in(route: str, path: str) -> bool:
+    return route in ("*", path) or (route.endswith("/*") and path.startswith(route[:-1]))
 
 
 def spare(limits: Mapping[str, Any]) -> bool:

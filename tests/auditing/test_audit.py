@@ -53,6 +53,7 @@ def key(**fields: Any) -> KeyRow:
     [
         (key(), ""),
         (key(models=()), "key-everything"),
+        (key(allowed_routes=("/v1/*", "/key/*")), "key-manages"),
         (key(models=("*",)), "key-everything"),
         (key(models=("all-proxy-models", "qwen3-32b")), "key-everything"),
         (key(models=("all-team-models",)), ""),

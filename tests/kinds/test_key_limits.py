@@ -119,6 +119,8 @@ def test_routes_are_compared_as_litellm_does(routes: tuple[str, ...], lists: boo
         (["/v1/chat/completions"], "shut out /v1/models, which FleetHub calls with it"),
         (["/v1/models"], "shut out /v1/chat/completions, which a node calls with it"),
         (["v1/*", "/v1/*"], '"v1/*" is no route: a path, or one of'),
+        (["/v1/*", "/key/*"], 'have "/key/*", with which it manages the proxy'),
+        (["/*"], 'have "/*", with which it manages the proxy'),
     ],
 )
 def test_routes_that_shut_out_what_must_be_asked_are_an_error(routes: list[str], says: str) -> None:
