@@ -1,7 +1,7 @@
 """What an operator waits for over SSH, whole commands beside their peers': ``make bench-ssh``, which installs pyinfra.
 
 * ``apply`` to 20 hosts that have nothing yet: beside pyinfra ``-y`` of the same three files, and beside a program that
-  logs in by fabric, sends a tar, syncs and renames, and knows nothing else
+  logs in by fabric, sends a tar, syncs and renames, and knows nothing else; and beside the floor (``ssh_floor.py``)
 * ``plan`` of 100 hosts that have nothing to do: beside pyinfra ``--dry --diff``, and 100 logins by fabric alone
 * logins to 100 hosts with 1,000 ``Host`` entries in ~/.ssh/config, and with one for them all
 
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.fleets import trust
+from tests.bench.ssh_floor import FLOOR
 from tests.bench.ssh_served import refreshes
 from tests.bench.sshd import Server, Spent, command, in_turn, ratio, table
 from tests.support import SEED
@@ -97,12 +98,14 @@ class Peers:
     """The commands of one run, each in a process of its own."""
 
     def __init__(self, folder: Path, server: Server, pyinfra: str) -> None:
-        from fleethub.clients.host.bundle import archive
+        from fleethub.clients.host.bundle import Bundle, archive
 
         self.folder, self.server, self.program = folder, server, pyinfra
         (folder / "bare.py").write_text(BARE)
         (folder / "logins.py").write_text(LOGINS)
+        (folder / "floor.py").write_text(FLOOR)
         (folder / "files.tar").write_bytes(archive(FILES))
+        (folder / "bundle.tar").write_bytes(Bundle(FILES, {"serial": 1}).pack())
         self._env = dict(os.environ)
 
     def python(self, script: str, *argv: object) -> Spent:
@@ -151,19 +154,26 @@ def applies(peers: Peers, rounds: int) -> None:
     def ours(number: int) -> Spent:
         return peers.fleethub(peers.fleet(f"apply-{number}", PUSH), "apply", "--auto-approve")
 
+    offline = peers.fleet("offline", PUSH)
     rows: dict[str, Callable[[int], Spent]] = {
         "fleethub apply": ours,
         "a tar by fabric": lambda number: peers.python(
             "bare.py", peers.server.user, PUSH, peers.folder / "files.tar", peers.folder / f"bare-{number}"
         ),
+        "its floor": lambda number: peers.python(
+            "floor.py", peers.server.user, PUSH, peers.folder / f"floor-{number}-", peers.folder / "bundle.tar"
+        ),
+        "fleethub plan --offline": lambda _: peers.fleethub(offline, "plan", "--offline"),
     }
     if peers.program:
         rows["pyinfra -y"] = lambda number: peers.pyinfra(f"{peers.folder}/pyinfra-{number}", PUSH, "-y")
     found = in_turn(rows, rounds)
     table(f"apply to {PUSH} hosts", found)
     _say("apply over a tar by fabric", found["fleethub apply"], found["a tar by fabric"], 1.6)
+    _say("its floor over a tar by fabric", found["its floor"], found["a tar by fabric"])
     if peers.program:
         _say("apply over pyinfra", found["fleethub apply"], found["pyinfra -y"], 0.5)
+        _say("its floor over pyinfra", found["its floor"], found["pyinfra -y"])
 
 
 def plans(peers: Peers, rounds: int) -> None:
@@ -173,6 +183,7 @@ def plans(peers: Peers, rounds: int) -> None:
     rows: dict[str, Callable[[int], Spent]] = {
         "fleethub plan": lambda _: peers.fleethub(fleet, "plan", "--detailed-exitcode"),
         "logins alone, by fabric": lambda _: peers.python("bare.py", peers.server.user, PLAN),
+        "its floor": lambda _: peers.python("floor.py", peers.server.user, PLAN, peers.folder / "srv-steady/n"),
     }
     if peers.program:
         root = f"{peers.folder}/steady-pyinfra"
@@ -183,6 +194,7 @@ def plans(peers: Peers, rounds: int) -> None:
     _say("plan over logins by fabric", found["fleethub plan"], found["logins alone, by fabric"])
     if peers.program:
         _say("plan over pyinfra", found["fleethub plan"], found["pyinfra --dry --diff"], 0.33)
+        _say("its floor over pyinfra", found["its floor"], found["pyinfra --dry --diff"])
 
 
 def entries(peers: Peers, rounds: int) -> None:

@@ -273,7 +273,9 @@ def committed(node: Path, path: str) -> None:
 
 
 @both
-@pytest.mark.parametrize("way", ["absolute", "up", "link", "up through a folder", "the mark", "all of .fleethub"])
+@pytest.mark.parametrize(
+    "way", ["absolute", "up", "link", "up through a folder", "the mark", "a set", "all of .fleethub"]
+)
 def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: Path, way: str) -> None:
     root, home = tmp_path / "fleet", tmp_path / "home"
     node = root / "n"
@@ -287,6 +289,10 @@ def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: 
         (node / "sub").mkdir()
     named = {"absolute": f"{home}/.profile", "up": "../../home/.profile", "link": "sub/.profile"}
     committed(node, named.get(way, "sub/../../../home/.profile" if way.startswith("up") else "a.txt"))
+    if way == "a set":  # which would come back one day
+        (node / "sub").symlink_to(home)
+        (node / ".fleethub/next/applied/sub").mkdir(parents=True)
+        (node / ".fleethub/next/applied/sub/.profile").write_text("theirs")
     if way == "the mark":
         (node / ".fleethub/mark.tmp").symlink_to(home / ".profile")
     if way == "all of .fleethub":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 OWN = ".fleethub"
 LISTS = ("next/order", "next/stale")  # of a committed delivery: paths, and sums of paths
-SETS = ("next/files", "next/set", "applied", "previous")
+SETS = ("next/files", "next/applied", "next/set", "applied", "previous")  # next/set: an older FleetHub's
 #: What somebody put in the place of a file is kept there as it was, also a link.
 KEPT = "overwritten"
 
