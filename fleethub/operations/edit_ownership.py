@@ -56,7 +56,7 @@ def key_of_another(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -
 
 
 def key_owned(proposal: Proposal, fleet: Fleet, name: str, project: str, but: str = "") -> Proposal:
-    """The proposal, refused where a key, or a node that uses it (``but`` this one), has another owner."""
+    """The proposal, refused where a key and the nodes that use it (but ``but``) have owners, none ``project``."""
     key = fleet.keys.get(name)
     users = [n for n in fleet.nodes.values() if n.key == name and n.name != but]
     entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []

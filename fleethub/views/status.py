@@ -95,8 +95,8 @@ def _owed(fleet_status: FleetStatus, style: Style) -> list[str]:
 
 
 def _planned(change: str) -> str:
-    if change == "blocked":
-        return "  [blocked]"
+    if change == "blocked":  # the word alone is what LiteLLM calls a key that may call nothing
+        return "  [change blocked]"
     return f"  [{change} planned]" if change else ""
 
 

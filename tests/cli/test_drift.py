@@ -89,6 +89,7 @@ def test_what_no_spec_says_is_refused_with_what_else_there_is(place: Place, prox
     Admin(proxy.url).update("a", blocked=True)
     out = place.run("drift", "--accept", "key.main.a", "--project", "Volta", "--yes", code=1)
     assert "blocked: unblock it in LiteLLM, or end it: fleethub revoke" in out
+    assert "  [change blocked]\n" in place.run("status")  # a blocked key is another thing
     proxy.stop()
     out = place.run("drift", code=Exit.ERROR)
     assert "Nothing has drifted of what could be read; 3 unknown." in out
