@@ -45,6 +45,8 @@ def dump_merged(merged: Merged) -> str:
 
     from fleethub.lockfile.conflict import marked
 
+    if not merged.conflicts:
+        return dump(merged.lockfile)
     parts = [HEADER + tomli_w.dumps(_head(merged.lockfile))]
     for address in sorted({*merged.lockfile.resources, *merged.conflicts}):
         if address in merged.conflicts:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleethub.kinds.key.attributes import KeyAttrs
@@ -153,6 +153,7 @@ def changed(who: str, what: Mapping[str, str | None]) -> Lockfile:
 
 
 @given(changes, changes)
+@example({}, dict.fromkeys(NAMES))
 def test_nothing_that_either_did_is_lost(mine: dict[str, str | None], theirs: dict[str, str | None]) -> None:
     ours, other = changed("a", mine), changed("b", theirs)
     merged = merge(BASE, ours, other)

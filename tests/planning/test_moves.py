@@ -239,3 +239,39 @@ def test_what_it_cannot_take_along_is_said(fields: dict[str, Any], target: str, 
     change = next(c for c in made.changes if c.address == node("a"))
     assert change.action is Action.BLOCKED
     assert any(why in b.reason for b in change.blockers), change.blockers
+
+
+@pytest.mark.parametrize("project", [None, "x"])
+@pytest.mark.parametrize("name", ["a", "c"], ids=["itself", "another one"])
+def test_what_runs_at_a_place_is_ended_before_something_of_another_type_comes_there(
+    name: str, project: str | None
+) -> None:
+    """A delivery takes its compose file away, and with it what would end it: its key would be deleted while it runs."""
+    world = settled(fleet().models("one", "two").node("a", "one", target=HERE, project=project))
+    after = fleet().models("one", "two").node(name, "two", target=HERE, type="envfile")
+    made = plan(world, after)
+    (change,) = (c for c in made.changes if c.address == node(name))
+    runs = f"the Compose project {project or 'openclaw-a'!r} runs at {HERE}, and nothing would end it"
+    assert change.blockers[0].reason.startswith(runs)
+    done = apply(world, made).world
+    assert (done.nodes[HERE], denied(done)) == (world.nodes[HERE], [])
+    gone = apply(done, plan(done, fleet().models("one", "two"))).world  # as it says
+    assert gone.nodes[HERE].process is None
+    there = apply(gone, plan(gone, after)).world
+    assert plan(there, after).changes == ()
+
+
+def test_who_takes_a_place_over_does_so_with_the_project_that_runs_there_or_after_it() -> None:
+    """A second stack would start beside the first, or not at all for its port."""
+    world = settled(at(HERE))
+    other = fleet().models("one", "two").node("c", "one", target=HERE)
+    made = plan(world, other)
+    (why,) = (c.blockers[0].reason for c in made.changes if c.address == node("c"))
+    assert "'openclaw-a' runs at" in why
+    assert "would be 'openclaw-c': a second stack beside the first" in why
+    assert denied(apply(world, made).world) == []
+    same = fleet().models("one", "two").node("c", "one", target=HERE, project="openclaw-a")
+    done = apply(world, plan(world, same))
+    assert done.failed == []
+    assert [denied(moment) for moment in done.worlds if denied(moment)] == []
+    assert plan(done.world, same).changes == ()

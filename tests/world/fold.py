@@ -228,6 +228,8 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
     files = {p: f for p, f in node.files.items() if p not in gone}
     files |= {p: f for p, f in new.items() if p not in do.keep}
     process = node.process
+    if process is not None and process.stack and not _stack(files):
+        raise Failed(f"{do.source.at}: nothing ends what runs there", world)
     if process is not None:  # a gateway sees the rename of its config, and takes it over
         taken = _config(files)
         process = replace(process, config=taken, key=_key(files) if taken != process.config else process.key)
@@ -251,6 +253,8 @@ def _activate(do: Activate, world: World, fingerprinter: SecretResolver) -> Worl
     old = node is not None and node.process is not None and node.listener == str(node.process.number)
     if node is None or not (do.argv or (node.process and not (do.fresh and old))):
         raise Failed("the gateway does not answer", world)
+    if node.process is not None and node.process.stack != _stack(node.files):
+        raise Failed(f"port {do.port} is taken by another stack", world)
     mark = _node_mark(do, True, world, fingerprinter)
     if do.tell is not None and not do.fresh and node.process is not None:
         told = replace(node.process, key=_key(node.files))
@@ -322,7 +326,7 @@ def started(world: World, target: str, port: int, fresh: bool = True) -> World:
     if before is not None and not fresh:
         return world.at_node(target, lambda n: replace(n, process=replace(before, config=_config(files))))
     number = 1 + max((n.process.number for n in world.nodes.values() if n.process), default=0)
-    process = Process(number, port, _env(files), _config(files), _key(files))
+    process = Process(number, port, _env(files), _config(files), _key(files), _stack(files))
     return world.at_node(target, lambda n: replace(n, process=process))
 
 
@@ -340,6 +344,12 @@ def _env(files: Mapping[str, tuple[bytes, int]]) -> bytes:
 
 def _key(files: Mapping[str, tuple[bytes, int]]) -> bytes:
     return files.get("openclaw.key", (b"", 0))[0]
+
+
+def _stack(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    """What a compose file calls its project."""
+    lines = files.get("compose.yaml", (b"", 0))[0].splitlines()
+    return next((line for line in lines if line.startswith(b"name:")), b"")
 
 
 def _config(files: Mapping[str, tuple[bytes, int]]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.model.secret import Secret
@@ -39,6 +39,8 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
         if proxy is None:
             continue
         stands = providers[provider].get("apiKey", "")
+        if not isinstance(stands, dict) and stands.strip("${}") not in variables and _has_others(variables):
+            continue  # of a proxy that is new to it: till it starts again such a hop sends nothing, the next one does
         value = key.decode().strip() if isinstance(stands, dict) else variables.get(stands.strip("${}"), "")
         row = next((k for k in proxy.keys if k.token == Secret(value).sha256()), None)
         if row is None:
@@ -49,3 +51,8 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
             yield f"{alias}: its key may call {', '.join(row.models)}"
         elif alias not in proxy.aliases:
             yield f"{alias}: {url} does not know it"
+
+
+def _has_others(variables: Mapping[str, str]) -> bool:
+    """Whether it has keys of other proxies; one that has none at all lost the only one that it had."""
+    return any(name.startswith("FLEETHUB_KEY_") for name in variables)

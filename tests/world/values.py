@@ -79,7 +79,7 @@ class Proxy:
 @dataclass(frozen=True)
 class Process:
     """What runs on a node: the variables that it began with, the config that it has taken over, and the key that
-    it read from a file of its own when it began, took a config over, or was told to.
+    it read from a file of its own when it began, took a config over, or was told to. ``stack``: its name for Compose.
     """
 
     number: int
@@ -87,6 +87,7 @@ class Process:
     env: bytes
     config: bytes
     key: bytes = b""
+    stack: bytes = b""
 
 
 @dataclass(frozen=True)

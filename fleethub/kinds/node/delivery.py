@@ -240,6 +240,25 @@ def _owned_before(mine: FileAttrs, begun: FileAttrs) -> dict[str, tuple[str, ...
     return {name: tuple(sorted(more)) for name, texts in sorted(found.items()) if (more := texts - {now.get(name)})}
 
 
+def left_running(locked: NodeLocked, want: NodeResource) -> tuple[str, str] | None:
+    """What an apply started where something of another project, or of no project, is to be, and nothing would end: its
+    Compose project (empty: none), and why that must not be. None where nothing is left.
+    """
+    if locked.source.id != want.source.id or is_wired(want.attrs):  # its operator's it is to run on
+        return None
+    down, has = ending(replace(locked, by_hand=False))[0], want.attrs.project
+    sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
+    had = next((side.project for side in sides if side and side.project), "")
+    if not down or had == has or not (had or has):
+        return None
+    runs = (
+        f"the Compose project {had!r} runs at {want.source.at}" if had else f"{shlex.join(down)} ends what runs there"
+    )
+    if had and has:
+        return had, f"{runs}, and would be {has!r}: a second stack beside the first"
+    return had, f"{runs}, and nothing would end it as a node of type {want.material.node.type} comes there"
+
+
 def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """How a removed node's process is ended: the command, what tells whether it can be run there, what a human does
     where it is not run. Nothing for a folder or a consumer: no process of FleetHub's is known of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
-from fleethub.kinds.node.delivery import by_hand, outrun, rewires, waits_for_hand
+from fleethub.kinds.node.delivery import by_hand, left_running, outrun, rewires, waits_for_hand
 from fleethub.kinds.node.staged import left_files
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
@@ -15,10 +15,8 @@ from fleethub.model.readings.host import HostReading
 
 def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
     """A restart by hand that is missing, a key that would come too late, a target that moves."""
-    own = (
-        why for why in (waits_for_hand(item), outrun(item), _goes_back(item), _moves(item, facts)) if why is not None
-    )
-    return (*own, *moving.gates(item))
+    found = (waits_for_hand(item), outrun(item), _goes_back(item), _moves(item, facts), _beside(item))
+    return (*(why for why in found if why is not None), *moving.gates(item))
 
 
 def loads(item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
@@ -51,6 +49,14 @@ def _goes_back(item: NodeState) -> Blocker | None:
     name = want.material.node.name
     why = f"its key goes back into its environment, which {name} reads when it starts: end it, apply, start it"
     return Blocker(Why.WAITS, why)
+
+
+def _beside(item: NodeState) -> Blocker | None:
+    """Set when it comes to the place of another one, whose process would run on there."""
+    left = left_running(item.locked, item.want) if item.locked and item.want and item.seen else None
+    if left is None:
+        return None
+    return Blocker(Why.POLICY, f"{left[1]}: remove the one that is there in one apply, add this one in the next")
 
 
 def _moves(item: NodeState, facts: Facts) -> Blocker | None:

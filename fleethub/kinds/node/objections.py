@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.completion import kept_of
-from fleethub.kinds.node.delivery import foreign_paths, own_files
+from fleethub.kinds.node.delivery import foreign_paths, left_running, own_files
 from fleethub.kinds.node.ignored import withheld
 from fleethub.model.consuming import Node
 from fleethub.model.finding import Finding
@@ -22,8 +22,8 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         return []
     lineage = lockfile.lineage if lockfile else ""
     if seen.mark is not None and seen.mark.lineage != lineage and item.want is None:
-        left = ", ".join(sorted(own_files(item)))
-        message = f"the target is marked by another fleet (lineage {seen.mark.lineage}), and {left} of this one's last"
+        mine = ", ".join(sorted(own_files(item)))
+        message = f"the target is marked by another fleet (lineage {seen.mark.lineage}), and {mine} of this one's last"
         hint = "remove those files there by hand, or have the other fleet deliver; then plan again"
         return [Finding("node.foreign", message, item.address, None, hint)]
     if seen.mark is not None and seen.mark.lineage != lineage:
@@ -36,17 +36,11 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
                 "choose another target, or remove the node from the other fleet first",
             )
         ]
-    had, has = (side.attrs.project if side and side.attrs else None for side in (item.locked, item.want))
-    if had and has and had != has:
-        return [
-            Finding(
-                "compose.project-changes",
-                f"its Compose project was {had!r}, and would be {has!r}: a second stack beside the first",
-                item.address,
-                place,
-                f'write project = "{had}", or remove the node in one apply and add it in the next',
-            )
-        ]
+    if item.locked is not None and item.want is not None and (left := left_running(item.locked, item.want)):
+        had, says = left
+        keep = f'write project = "{had}", or ' if had and item.want.attrs.project else ""
+        hint = f"{keep}remove the node in one apply and add it in the next"
+        return [Finding("compose.project-changes", says, item.address, place, hint)]
     folders = [path for path, file in seen.attrs.files.items() if file.kind == "folder"]
     if folders and item.want is not None:
         return [
