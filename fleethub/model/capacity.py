@@ -122,6 +122,12 @@ def by_runner(loads: Iterable[Placed]) -> tuple[tuple[Placed, ...], ...]:
     return tuple(tuple(group) for group in found.values())
 
 
+def sharing(loads: Iterable[Placed], alias: str) -> frozenset[str]:
+    """The names of the loads that share a model's runner, its own with them: what becomes of one becomes of all."""
+    groups = (frozenset(load.model for load in group) for group in by_runner(loads))
+    return next((names for names in groups if alias in names), frozenset({alias}))
+
+
 def largest(group: Iterable[Placed]) -> Placed:
     """The one of a group that counts: a load of unknown size before all others, primary where one of them is."""
     same = tuple(group)

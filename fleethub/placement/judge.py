@@ -16,6 +16,7 @@ from fleethub.model.capacity import (
     Placed,
     by_runner,
     largest,
+    sharing,
 )
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
@@ -126,14 +127,15 @@ class SetJudge:
         why = next((f" ({p.why})" for p in self.verdict.placed if p.model == alias and p.why), "")
         if check.rule == "physical" or check.rule not in KNOWN:
             message = f"{name}: the fallback {check.says}" + (", even alone" if check.rule == "physical" else "") + why
-            refuse = self.policy == "refuse" or (self.policy == "refuse-new" and alias in self.newcomers)
+            new = sharing(self.verdict.placed, alias) & {*self.newcomers}
+            refuse = self.policy == "refuse" or (self.policy == "refuse-new" and bool(new))
             severity = Severity.ERROR if refuse else Severity.WARNING
             hint = "wire a smaller context or quant, or another backend"
             self.findings.append(
                 self._finding("capacity.exceeded", message, hint, table(self.verdict, alias), severity)
             )
-            if refuse and alias in self.newcomers:
-                self.refused[alias] = Blocker(Why.REFUSED, message)
+            if refuse:
+                self.refused |= dict.fromkeys(sorted(new), Blocker(Why.REFUSED, message))
             return
         whom = ", ".join(p.model for p in self.verdict.placed if p.primary)
         if any(c.rule in ("preflight", "count") for c in broken):

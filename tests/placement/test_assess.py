@@ -106,6 +106,19 @@ def test_a_fallback_that_shares_its_process_with_a_primary_hides_nothing_of_it()
     assert set(found.refused) == {"a", "b"}
 
 
+def test_a_fallback_that_is_too_large_is_refused_by_each_of_its_names() -> None:
+    """Whoever calls the other name has the same process loaded."""
+    models = sized({"a": 23, "b": 60, "c": 60})
+    models |= {name: replace(models[name], tag="same") for name in "bc"}
+    for chain in (("a", "b", "c"), ("a", "c", "b")):
+        found = judge(fleet(models, node("n", *chain)))
+        assert codes(found) == [("capacity.exceeded", E)]
+        assert found.refused.keys() == {"b", "c"}
+    # one that stands is let stand, another name of it is new
+    found = judge(fleet(models, node("n", "a", "b", "c")), (entry("a", 23), PlannedModel("b", 4096, False, "same")))
+    assert found.refused.keys() == {"c"}
+
+
 def test_refuse_new_lets_stand_what_stands() -> None:
     before = (entry("a", 40), entry("b", 27))
     assert codes(judge(simple({"a": 40, "b": 27}), before)) == [("capacity.exceeded", W)]

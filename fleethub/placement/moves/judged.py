@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel, by_runner, largest
+from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel, by_runner, largest, sharing
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet
 from fleethub.model.serving import Model
@@ -41,10 +41,11 @@ def grade_of(verdict: AdmissionVerdict) -> Grade:
     unsized = any(p.estimate.total is None and p.needs is None for p in verdict.placed)
     unknown = verdict.fit is Fit.UNKNOWN or any(fit is Fit.UNKNOWN for _, fit in verdict.fallbacks)
     unknown = unknown or bool(verdict.reason)  # which a fallback that is too large does not answer
+    pushed |= {model for model in failed if model in fallbacks}
     return Grade(
         known=not unknown and not unsized,
         broken=any(model not in fallbacks for model in failed),
-        pushed=frozenset(pushed | {model for model in failed if model in fallbacks}),
+        pushed=frozenset(name for model in pushed for name in sharing(verdict.placed, model)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from fleethub.placement.moves.propose import propose
 from fleethub.placement.moves.state import Candidate
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
+from tests.placement import asking
 from tests.placement.moves.engines import mixed
 from tests.placement.moves.fleets import carried_out, fleets
 
@@ -112,6 +114,16 @@ def test_the_solver_is_never_worse_than_moves_one_by_one_and_what_it_proves_nobo
     assert (best.after, len(best.moves)) <= (plain.after, len(plain.moves))
     if plain.proved:
         assert (best.after, len(best.moves)) == (plain.after, len(plain.moves))
+
+
+@pytest.mark.parametrize("fewer", [("m1",), ("m2",), ("m1", "m2")])
+def test_what_does_not_stay_is_said_of_each_name_of_its_process(fewer: tuple[str, ...]) -> None:
+    """Of two names of one model the first alone was said not to stay, so that another was with fewer beside it."""
+    same = (asking.model(name, "qwen3:32b", "b0") for name in ("m1", "m2"))
+    models = [asking.model("m0", "own0", "b0", vram=4 * asking.GIB), *same]
+    made = asking.fleet([asking.backend("b0", 24)], models, {"n0": ("m0", "m1", "m2")})
+    judge = Judge(problem := Problem(made, asking.facts(b0=("qwen3:32b",))))
+    assert judge.grade({**problem.layout, "b0": frozenset({"m0", *fewer})}, "b0").pushed == {*fewer}
 
 
 @given(ANY, st.data())
