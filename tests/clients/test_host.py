@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -941,3 +943,49 @@ def test_a_delivery_runs_few_programs_however_many_files_it_brings(
     assert ran == [11, 12, 13]
     paths = synced.read_text().splitlines()
     assert len(paths) == 3 * (2 * files + 11)
+
+
+@contextlib.contextmanager
+def held(*argv: str, undo: tuple[str, ...]) -> Iterator[None]:
+    """What an administrator did to a file, undone in the end; skipped where this account or file system cannot."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False) if shutil.which(argv[0]) else None
+    if done is None or done.returncode:
+        pytest.skip(f"{' '.join(argv[:2])} does not work here")
+    try:
+        yield
+    finally:
+        subprocess.run(undo, check=True)
+
+
+@both
+@pytest.mark.parametrize("how", ["immutable", "mounted"])
+@pytest.mark.parametrize("name", ["compose.yaml", "old.txt"])
+def test_a_file_that_must_not_change_is_told_before_anything_is_committed(node: Target, how: str, name: str) -> None:
+    """Replaced or removed: the delivery stood half done until somebody let it go."""
+    old = (*OLD, ("old.txt", b"old", 0o644))
+    node.deliver(bundle(old))
+    stale = {"old.txt": Blob(b"old")}
+    file = f"{node.path}/{name}"
+    ways = {
+        "immutable": (("chattr", "+i", file), ("chattr", "-i", file)),
+        "mounted": (("mount", "--bind", "-o", "ro", file, file), ("umount", file)),
+    }
+    do, undo = ways[how]
+    with held(*do, undo=undo):
+        with pytest.raises(HostError, match=re.escape(f"{file} must not change: chattr -i there, or")):
+            node.deliver(bundle(NEW, 2, stale=stale))
+        assert {p: c for p, c in contents(node).items() if p in of(OLD)} == of(OLD)
+        assert not (Path(node.path) / ".fleethub/next").exists()
+        if name == "old.txt":  # what is no longer as it was brought stays, and is no obstacle
+            node.deliver(bundle(NEW, 3, stale={"old.txt": Blob(b"another")}))
+    node.deliver(bundle(NEW, 4, stale=stale))
+    assert contents(node) == of(NEW)
+    assert not (Path(node.path) / "old.txt").exists()
+
+
+@both
+def test_a_file_without_the_right_to_write_is_replaced_all_the_same(node: Target) -> None:
+    node.deliver(bundle())
+    (Path(node.path) / "compose.yaml").chmod(0o444)
+    node.deliver(bundle(NEW, 2))
+    assert contents(node) == of(NEW)

@@ -92,9 +92,14 @@ class _Place:
 
     def keeps(self) -> None:
         """Raise _Unusual where a file would be replaced that FleetHub did not write, or cannot be."""
+        going = [path for path in self.bundle.stale if _mode(self.at, path) is not None]
+        if any(not os.access(path, os.W_OK, dir_fd=self.at) for path in going):
+            raise _Unusual
         for path, content, _ in self.bundle.renamed():
             there = _content(self.at, path)
             if there is not None and there not in (content, _content(self.own, f"applied/{path}")):
+                raise _Unusual
+            if there is not None and not os.access(path, os.W_OK, dir_fd=self.at):
                 raise _Unusual
             up = os.path.dirname(path)  # noqa: PTH120 - relative to a descriptor
             while up and _mode(self.at, up) is None:

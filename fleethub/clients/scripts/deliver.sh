@@ -72,7 +72,23 @@ while IFS= read -r path; do
   done
 done <$in/private
 # nothing is committed that could not be renamed into its folder
+# fixed PATH: refuses where a file is there that no other may take the place of, and that may not be removed
+fixed() {
+  if [ ! -f "$1" ] || [ -L "$1" ] || [ -w "$1" ]; then return 0; fi
+  # its mode alone would be no obstacle; who is root, or owns it and may write, is kept from it by something else
+  if [ "$(id -u)" != 0 ]; then
+    # shellcheck disable=SC3067,SC2012  # dash, ash and bash have it; one path that is known
+    if [ ! -O "$1" ]; then return 0; fi
+    case $(ls -ldn "$1") in ??w*) ;; *) return 0;; esac
+  fi
+  refuse "$target/$1 must not change: chattr -i there, or what mounts it read-only"
+}
+while IFS= read -r line; do
+  path=${line#*  }
+  if [ -f "$path" ] && [ ! -w "$path" ] && say "$line" | sums -c >/dev/null 2>&1; then fixed "$path"; fi
+done <$in/stale
 while IFS= read -r path; do
+  fixed "$path"
   if [ -d "$path" ] && [ ! -L "$path" ]; then refuse "$target/$path is a folder, not a file: remove it"; fi
   up=./$path
   while up=${up%/*}; [ ! -d "$up" ]; do
