@@ -91,13 +91,15 @@ class LiteLLM:
 
     def master_calls(self, days: int) -> MasterUse | None:
         """What was called with the master key itself; None where the proxy does not tell."""
+        from fleethub.clients.litellm_use import Activity
+
         names = {MASTER_NAME, *([self._master.sha256()] if self._master is not None else [])}
         calls, spend = 0, 0.0
         first, last = (datetime.now(UTC) + timedelta(days=d) for d in (-days, 1))
         dates = {"start_date": f"{first:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%d}", "page_size": ACTIVITY}
         try:
             for page in range(1, PAGES + 1):
-                told = _shape(rows.Activity, self._call("GET", "/user/daily/activity", params={**dates, "page": page}))
+                told = _shape(Activity, self._call("GET", "/user/daily/activity", params={**dates, "page": page}))
                 for used in (day.breakdown.api_keys.get(name) for day in told.results for name in names):
                     calls += used.metrics.api_requests if used else 0
                     spend += used.metrics.spend if used else 0.0

@@ -28,15 +28,15 @@ class ShapeError(ValueError):
     """An answer is not of the shape that this one has; the message is fit to be shown."""
 
 
-class _Lenient(BaseModel):
+class Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
-class _Budget(_Lenient):
+class _Budget(Lenient):
     soft_budget: float | None = None
 
 
-class _Key(_Lenient):
+class _Key(Lenient):
     token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     key_alias: str | None = None
     models: list[str] | None = None
@@ -60,7 +60,7 @@ class _Key(_Lenient):
     last_active: str | None = None
 
 
-class Keys(_Lenient):
+class Keys(Lenient):
     """Rows of keys, as they come."""
 
     keys: list[InstanceOf[dict[str, Any]]]  # not a copy of each
@@ -73,33 +73,33 @@ class KeyPage(Keys):
     total_pages: int
 
 
-class _Status(_Lenient):
+class _Status(Lenient):
     status: str | None = None
 
 
-class Counted(_Lenient):
+class Counted(Lenient):
     """A page of ``/key/list`` by its count alone."""
 
     total_count: int
 
 
-class KeyInfo(_Lenient):
+class KeyInfo(Lenient):
     """``/key/info`` of one key; ``status`` is told from 1.106 on."""
 
     info: _Status
 
 
-class _Named(_Lenient):
+class _Named(Lenient):
     id: str
 
 
-class Models(_Lenient):
+class Models(Lenient):
     """``/v1/models``."""
 
     data: list[_Named]
 
 
-class _Params(_Lenient):
+class _Params(Lenient):
     model: str = ""
     api_base: str | None = None
     num_ctx: int | None = None
@@ -114,13 +114,13 @@ class _Info(BaseModel):
     access_groups: list[str] | None = None
 
 
-class _Deployment(_Lenient):
+class _Deployment(Lenient):
     model_name: str
-    litellm_params: _Params = _Params()
-    model_info: _Info = _Info()
+    litellm_params: _Params = Field(default_factory=_Params)
+    model_info: _Info = Field(default_factory=_Info)
 
 
-class ModelInfo(_Lenient):
+class ModelInfo(Lenient):
     """``/v2/model/info``, paged, and ``/model/info``, which is not."""
 
     data: list[_Deployment]
@@ -128,23 +128,23 @@ class ModelInfo(_Lenient):
     total_count: int | None = None
 
 
-class Readiness(_Lenient):
+class Readiness(Lenient):
     """``/health/readiness``; only 1.82.0 tells its version there, later ones in ``/health/readiness/details``."""
 
     db: str | None = None
     litellm_version: str | None = None
 
 
-class RouterSettings(_Lenient):
+class RouterSettings(Lenient):
     """``/router/settings``."""
 
     current_values: dict[str, Any]
 
 
-class TeamInfo(_Lenient):
+class TeamInfo(Lenient):
     """``/team/info``."""
 
-    class Team(_Lenient):
+    class Team(Lenient):
         """The team itself."""
 
         team_alias: str | None = None
@@ -154,34 +154,6 @@ class TeamInfo(_Lenient):
         max_budget: float | None = None
 
     team_info: Team
-
-
-class _Metrics(_Lenient):
-    spend: float = 0.0
-    api_requests: int = 0
-
-
-class _Used(_Lenient):
-    metrics: _Metrics = _Metrics()
-
-
-class _Breakdown(_Lenient):
-    api_keys: dict[str, _Used]
-
-
-class _Day(_Lenient):
-    breakdown: _Breakdown
-
-
-class _Pages(_Lenient):
-    total_pages: int = 1
-
-
-class Activity(_Lenient):
-    """``/user/daily/activity``: what was used on each day, by the key's hash."""
-
-    results: list[_Day]
-    metadata: _Pages = _Pages()
 
 
 def shape(kind: type[T], body: Any) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +63,8 @@ class Documents:
 
 def packed(document: Mapping[str, Any]) -> bytes:
     """A document as compressed JSON: the same value gives the same bytes. Raises ValueError for what is no JSON."""
+    import gzip  # most commands keep nothing
+
     return gzip.compress(text_of(document).encode(), mtime=0)
 
 
@@ -77,6 +78,8 @@ def text_of(document: Mapping[str, Any]) -> str:
 
 def unpacked(data: bytes) -> dict[str, Any]:
     """The inverse; raises ValueError for what is damaged."""
+    import gzip
+
     try:
         found = json.loads(gzip.decompress(data))
     except (OSError, EOFError) as error:

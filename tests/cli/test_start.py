@@ -47,10 +47,22 @@ HEAVY = {
         "jsonschema",
         "subprocess",
         "ssl",
+        "importlib.metadata",
         "packaging",
         "dotenv",
     },
-    "plan": {"httpx", "urllib.request", "rich", "deepdiff", "fabric", "tomlkit", "jsonschema", "numpy"},
+    "plan": {
+        "httpx",
+        "urllib.request",
+        "importlib.metadata",
+        "tarfile",
+        "rich",
+        "deepdiff",
+        "fabric",
+        "tomlkit",
+        "jsonschema",
+        "numpy",
+    },
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -104,6 +103,13 @@ def mark_bytes(mark: Mapping[str, Any]) -> bytes:
 
 def archive(entries: Sequence[tuple[str, bytes, int]]) -> bytes:
     """A tar of files in their order, their folders 0700."""
+    import tarfile  # a folder of this machine gets none
+
+    def entry(name: str, mode: int, kind: bytes, size: int) -> tarfile.TarInfo:
+        made = tarfile.TarInfo(name)
+        made.mode, made.type, made.size = mode, kind, size
+        return made
+
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         made: set[str] = set()
@@ -113,12 +119,6 @@ def archive(entries: Sequence[tuple[str, bytes, int]]) -> bytes:
                 folder = "/".join(parts[:depth])
                 if folder not in made:
                     made.add(folder)
-                    tar.addfile(_entry(folder, 0o700, tarfile.DIRTYPE, 0))
-            tar.addfile(_entry(name, mode, tarfile.REGTYPE, len(data)), io.BytesIO(data))
+                    tar.addfile(entry(folder, 0o700, tarfile.DIRTYPE, 0))
+            tar.addfile(entry(name, mode, tarfile.REGTYPE, len(data)), io.BytesIO(data))
     return out.getvalue()
-
-
-def _entry(name: str, mode: int, kind: bytes, size: int) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
-    entry.mode, entry.type, entry.size = mode, kind, size
-    return entry

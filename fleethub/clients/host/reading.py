@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -79,6 +78,8 @@ def _containers(lines: Sequence[str]) -> Iterable[Container]:
 def _unpack(data: bytes, once: Once) -> dict[str, FileReading]:
     if not data:
         return {}
+    import tarfile  # a folder of this machine sends nothing
+
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             return {
