@@ -20,7 +20,8 @@ data = b"".join(Path(bundle).read_bytes() for bundle in bundles)
 LISTENS = "ss -Hltne 'sport = :18789'"
 LOOK = f"sh -c \"[ -d FOLDER ] || {LISTENS}\""
 DELIVER = f'''sh -c "mkdir -p FOLDER/.fleethub && cd FOLDER/.fleethub && mkdir lock && tar -xpmof - && cd incoming &&
-sha256sum -c sums >/dev/null && cd ../.. && install -d -o $(id -u) state workspace && cd .fleethub &&
+sha256sum -c sums >/dev/null && cd ../.. && mkdir state workspace &&
+chown -h $(id -u) state workspace && cd .fleethub &&
 {LISTENS} >incoming/applied/.fleethub/listener && sync incoming incoming/order incoming/stale incoming/mark.json
 incoming/applied incoming/applied/.fleethub incoming/applied/.fleethub/* incoming/applied/.env incoming/applied/*.*
 incoming/files incoming/files/.env incoming/files/*.* && mv incoming next && mv next/files/.env next/files/*.* .. &&

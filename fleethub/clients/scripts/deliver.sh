@@ -30,11 +30,9 @@ while IFS= read -r path; do [ -d "$path" ] || set -- "$@" "./$path"; done <$in/f
 me=
 if [ $# -gt 0 ] || [ -s $in/owners ] || [ -s $in/private ]; then account; fi
 if [ $# -gt 0 ]; then
-  # by one program where it may; neither follows a link that somebody puts in a folder's place, as install on macOS would
-  if [ "$me" != 0 ] || [ ! -d /proc/self ] || ! (umask 022; exec install -d -o "$uid" -g "$uid" "$@") 2>/dev/null; then
-    (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
-    if [ "$me" = 0 ]; then chown -h "$uid:$uid" "$@"; fi
-  fi
+  # by two programs: install -d would give away what a link leads to that somebody put there in between
+  (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
+  if [ "$me" = 0 ]; then chown -h "$uid:$uid" "$@"; fi
 fi
 while IFS= read -r name && IFS= read -r kind; do
   set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
