@@ -422,6 +422,26 @@ def test_a_team_may_narrow_a_key(applied: Place, admin: Admin) -> None:
         admin.http.post("/team/delete", json={"team_ids": [team]})
 
 
+def test_no_key_is_made_in_a_team_that_is_not_there(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    """LiteLLM takes the key, and 1.110 refuses each call of it."""
+    place = on(tmp_path, replicas[0], times, "qwen3-32b", team="no-such-team")
+    out = place.run("apply", "--auto-approve")
+    assert place.code != 0
+    assert "LiteLLM has no team 'no-such-team'" in out
+    assert "name a team that is there, in [keys.rentalclaw]" in out
+    assert admin.rows() == []
+    team = admin.http.post("/team/new", json={"models": ["qwen3-32b"]}).json()["team_id"]
+    try:
+        place.edit("no-such-team", team)
+        place.apply()
+        place.plan_is_empty()
+        assert calls(place, replicas[0]) == 200
+    finally:
+        admin.http.post("/team/delete", json={"team_ids": [team]})
+
+
 def test_a_spent_budget_is_told(applied: Place, admin: Admin) -> None:
     admin.update("volta", spend=20.5)
     out = applied.run("plan", code=0)

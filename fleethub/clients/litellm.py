@@ -132,6 +132,19 @@ class LiteLLM:
             raise
         return info.status != "deleted"
 
+    def has_team(self, team: str) -> bool:
+        """Whether a team of this id is there.
+
+        Trap: a key is made in one that is not, and from 1.106 on every call of that key is then refused.
+        """
+        try:
+            self._call("GET", "/team/info", params={"team_id": team})
+        except LiteLLMError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def generate(self, body: dict[str, Any], value: Secret) -> None:
         """Create a key. Trap: an existing value answers 200 and changes nothing, so the caller reads back.
 

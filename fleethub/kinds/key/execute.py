@@ -17,7 +17,7 @@ from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.key.proving.execute import prove
 from fleethub.model.readings.proxy import KeyRow
 from fleethub.model.secret import Derived, KeptValue, Secret
-from fleethub.model.text import table_name
+from fleethub.model.text import heard, table_name
 
 #: Seconds that two clocks may differ by.
 CLOCKS = 300.0
@@ -43,6 +43,9 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
         metadata = {**body.get("metadata", {}), "fleethub": {**mark, **_lifetime(do.limits)}}
         given = {name: limit for name, limit in do.limits.items() if limit is not None}
         body |= {**fields(given, body, metadata), "metadata": metadata}
+        if (team := body.get("team_id")) and not _call(api.has_team, team):
+            says = f"LiteLLM has no team {heard(team)!r}: it would make the key and refuse every call of it"
+            raise StepError(f"{says}; name a team that is there, in [keys.{table_name(do.alias)}]")
         # one that appeared since the plan was made is refused by LiteLLM, which asks for aliases that are unique
         _call(api.generate, body, context.resolver.open(do.value))
         return _freed(api, do, token, body, context)
