@@ -137,6 +137,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.context-unset": (W, "the route sets no num_ctx, so Ollama chooses the context"),
     "route.context-differs": (W, "the route's num_ctx is not the spec's context"),
     "route.api-base": (W, "the route's api_base is not the backend's URL"),
+    "route.backend-missing": (W, "the proxy has deployments of a model for some of its backends, and none for others"),
     "route.foreign": (E, "a stored route that is wanted no more does not carry this fleet's mark"),
     "route.orphan": (W, "a stored deployment with this fleet's mark is in neither the spec nor the lockfile"),
     "route.group-named": (W, "an access group of the proxy has a model's name, so a key for that may call the group's"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from fleethub.kinds.route.actions import RouteDelete, RoutePut
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
 from fleethub.kinds.route.findings import alias_findings
@@ -87,3 +89,38 @@ def test_a_group_of_a_models_name_is_told_as_what_it_lets_a_key_call() -> None:
     (message,) = grouped("1.110.2", "fast", "one")
     assert message == "'one' is an access group of main too: a key for it may call two as well"
     assert "no apply can prove it" in grouped("1.82.0", "one")[0]
+
+
+GPU, BIG = "http://gpu:11434", "http://big:11434"
+
+
+@pytest.mark.parametrize(
+    ("bases", "says"),
+    [
+        ([GPU], "leads to gpu alone: no call comes to big, where it is too"),
+        ([GPU, f"{GPU}/v1"], "leads to gpu alone: no call comes to big, where it is too"),
+        ([GPU, BIG], None),
+        ([GPU, "http://10.0.0.5:11434"], None),  # it may be that backend by another name, which route.api-base says
+        ([GPU, None], None),  # or the server on the proxy's own machine
+        (["http://10.0.0.5:11434"], None),
+        ([], None),
+    ],
+)
+def test_a_backend_that_no_deployment_leads_to_is_told_with_the_entry_to_paste(
+    bases: list[str | None], says: str | None
+) -> None:
+    spec = fleet(ollama=GPU).backend("big", BIG, proxy="main")
+    spec = spec.model("qwen3-32b", backends=["gpu", "big"], route="ollama_chat/qwen3:32b").node("a", "qwen3-32b")
+    rows = tuple(Deployment("qwen3-32b", "ollama_chat/qwen3:32b", str(n), base, 32768) for n, base in enumerate(bases))
+    known = facts(World.of(spec), spec)
+    source = next(one for one in known.readings if one[0] == "litellm")
+    reading = ProxyReading(frozenset({"qwen3-32b"}), rows, {})
+    fleet_ = spec.loaded.fleet
+    assert fleet_ is not None
+    found = alias_findings(fleet_, replace(known, readings={**known.readings, source: reading}))
+    told_ = [f for f in found if f.code == "route.backend-missing"]
+    assert [f.message for f in told_] == ([f"'qwen3-32b' on main {says}"] if says else [])
+    for one in told_:
+        assert one.detail[:3] == ("model_list:", "  - model_name: qwen3-32b", "    litellm_params:")
+        assert f"      api_base: {BIG}" in one.detail
+        assert GPU not in "".join(one.detail)

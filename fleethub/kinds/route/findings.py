@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from fleethub.engines.registry import engine_of, engine_of_route
 from fleethub.kinds.key import mark_of, scopes
 from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.address import route as route_address
 from fleethub.model.attributes import plain
@@ -33,21 +36,48 @@ def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:
         found += _group(model, proxy, reading)
         ours = [d for d in rows if d.stored and mark_of(d.info)]
         found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours], facts)
+        found += _unreached(fleet, model, proxy, rows) if not proxy.manage_routes else []
     return found
 
 
-def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
+def _entries(model: Model, rows: Iterable[DeploymentAttrs]) -> tuple[str, ...]:
+    """What a LiteLLM's config says of them."""
     lines = ["model_list:"]
-    for row in wanted_deployments(fleet, model):
+    for row in rows:
         lines += [f"  - model_name: {model.name}", "    litellm_params:"]
         lines += [f"      {name}: {value}" for name, value in plain(row).items()]
+    return tuple(lines)
+
+
+def _unreached(fleet: Fleet, model: Model, proxy: Proxy, rows: Sequence[Deployment]) -> list[Finding]:
+    """Backends that no deployment leads to, beyond those that one may reach by another name of theirs."""
+    urls = {b: server.url for b in model.backends if (server := fleet.backends[b].engine) is not None}
+    lacking = {b: url for b, url in urls.items() if not any(leads_to(row, url) for row in rows)}
+    astray = [row for row in rows if not any(leads_to(row, url) for url in urls.values())]
+    other = [row for row in astray if row.api_base or engine_of_route(row.model) is not None]
+    if not rows or len(lacking) <= len(other) or len(lacking) == len(urls):
+        return []
+    there, missing = (", ".join(sorted(names)) for names in (urls.keys() - lacking.keys(), lacking))
+    return [
+        Finding(
+            "route.backend-missing",
+            f"{model.name!r} on {proxy.name} leads to {there} alone: no call comes to {missing}, where it is too",
+            route_address(proxy.name, model.name),
+            model.place,
+            f"add this to LiteLLM's config and restart it, or set manage_routes = true in [proxies.{proxy.name}]",
+            _entries(model, (row for row in wanted_deployments(fleet, model) if row.api_base in lacking.values())),
+        )
+    ]
+
+
+def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
     return Finding(
         "route.missing",
         f"the proxy {proxy.name} has no model {model.name!r}, so every call for it would be refused",
         route_address(proxy.name, model.name),
         model.place,
         f"add this to LiteLLM's config and restart it, or set manage_routes = true in [proxies.{proxy.name}]",
-        tuple(lines),
+        _entries(model, wanted_deployments(fleet, model)),
     )
 
 
