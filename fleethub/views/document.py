@@ -48,8 +48,8 @@ ACT = """\
 Change the spec by a command, never these files by hand; nothing changes on a node before an apply.
 - `fleethub status`: what runs now, and what a plan would change.
 - `fleethub capacity BACKEND MODEL`: ask before wiring; the answer has the arithmetic.
-- `fleethub assign NODE MODEL --project OWNER`: rewire a node; an entry of another owner is refused.
-- `fleethub plan`, then `fleethub apply`: show and carry out what the spec says; one apply at a time.
+- `fleethub assign NODE MODEL --project OWNER --yes`: rewire a node; an entry of another owner is refused.
+- `fleethub plan`, then `fleethub apply --auto-approve`: show and carry out what the spec says; one apply at a time.
 """
 
 
