@@ -42,6 +42,50 @@ def specs(draw: st.DrawFn, store: str | None = None, **head: object) -> Spec:
     return made
 
 
+#: Where a node may be; on a machine also in another one's place.
+PLACES = ("nodes/{name}", "nodes/other-{name}", FAR, "ssh://ops@here/srv/{name}", "ssh://ops@here/srv/x")
+PROXIES = {"first": "http://first.example:4000", "second": "http://second.example:4000"}
+NEAR, BEYOND = ("one", "two"), ("three", "four")
+
+
+@st.composite
+def estates(draw: st.DrawFn, before: Spec | None = None, **head: object) -> Spec:
+    """What ``specs`` has not: two proxies and one's other name, types, places that nodes leave to each other, a key's
+    store of each, programs that only get a key, and of what ``before`` has under another name that it was renamed.
+    """
+    first = draw(st.sampled_from(("first", "first", "renamed")))
+    made = fleet(None, **head).proxy(first, PROXIES["first"]).proxy("second", PROXIES["second"])
+    made = made.models(*NEAR, proxy=first, route="openai/near").models(*BEYOND, proxy="second", route="openai/far")
+    taken: set[str] = set()
+    for name in sorted(draw(st.sets(st.sampled_from(("a", "b", "c")), max_size=2))):
+        chain = draw(st.sampled_from((("one",), ("two", "one"), ("three",), ("four", "one"))))
+        target = draw(st.sampled_from(PLACES)).format(name=name, host=name)
+        target = FAR.format(name=name, host=name) if target in taken else target
+        taken.add(target)
+        block = {"target": target, "key": draw(st.sampled_from((None, None, "shared")))}
+        if draw(st.sampled_from((False, False, False, True))):
+            chain, block = chain[:1], {**block, "type": "envfile"}
+        elif len(chain) == 1 or chain == ("two", "one"):
+            block |= {"key_store": draw(st.sampled_from((None, "file"))), "project": draw(st.sampled_from((None, "x")))}
+        made = made.node(name, *chain, **block)
+    if draw(st.booleans()):
+        made = made.table("consumers.p", model="one", file="key", target="consumers/p", settle="0s")
+    users = {block.get("key", name) for name, block in made.doc.get("nodes", {}).items()}
+    for name in sorted(users):
+        made = made.key(name, generation=draw(GENERATIONS), **draw(st.sampled_from(LIMITS)))
+    return _renamed(draw, before, made) if before is not None else made
+
+
+def _renamed(draw: st.DrawFn, before: Spec, made: Spec) -> Spec:
+    """With a ``[[moved]]`` for some of what has no longer the name that it had."""
+    for group, kind in (("nodes", "node"), ("proxies", "proxy")):
+        old, new = before.doc.get(group, {}), made.doc.get(group, {})
+        for was, now in zip(sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys()), strict=False):
+            if draw(st.booleans()):
+                made = made.moved(f"{kind}.{was}", f"{kind}.{now}")
+    return made
+
+
 def any_order(draw: Callable[[st.SearchStrategy[int]], int]) -> Callable[[Sequence[Step]], Step]:
     """For ``apply(pick=…)``: each time any of the steps that are ready."""
     return lambda ready: ready[draw(st.integers(0, len(ready) - 1))]
