@@ -86,6 +86,7 @@ PURE = (
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpcore",
+    "httpx",
     "fabric",
     "subprocess",
     "socket",
@@ -100,8 +101,12 @@ IMPURE = {
 #: Third-party packages with one home each.
 HOMES = {
     "httpcore": {
-        *("clients/deadline.py", "clients/http.py", "clients/http_answer.py", "clients/http_failure.py"),
-        *("clients/http_kept.py", "clients/http_place.py", "clients/http_way.py"),
+        *("clients/deadline.py", "clients/http.py", "clients/http_failure.py"),
+        *("clients/http_kept.py", "clients/http_way.py"),
+    },
+    "httpx": {
+        *("clients/http.py", "clients/http_answer.py", "clients/http_failure.py"),
+        *("clients/http_kept.py", "clients/http_way.py"),
     },
     "certifi": {"clients/http_way.py"},
     "pynvml": {"clients/gpu.py"},
@@ -259,7 +264,8 @@ def blind(module: ast.Module) -> set[str]:
 
 
 def test_help_imports_click_alone() -> None:
-    heavy = ["pydantic", "httpcore", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.operations"]
+    heavy = ["pydantic", "httpcore", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy"]
+    heavy.append("fleethub.operations")
     code = (
         "import sys\nfrom fleethub.cli.group import cli\n"
         "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"

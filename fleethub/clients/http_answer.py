@@ -11,7 +11,7 @@ from dataclasses import field
 from json import loads
 from typing import Any
 
-import httpcore
+import httpx
 
 from fleethub.clients.deadline import passed
 from fleethub.model.dataclass import dataclass
@@ -73,19 +73,10 @@ class HttpAnswer:
         return heard(text.partition("Received API Key")[0].strip().split("\n")[0])
 
 
-def headers_of(answer: httpcore.Response) -> dict[str, str]:
-    """By lower-case name; what is said several times is joined."""
-    found: dict[str, str] = {}
-    for raw, value in answer.headers:
-        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
-
-
-def read_body(answer: httpcore.Response, headers: Mapping[str, str]) -> bytearray:
+def read_body(answer: httpx.Response) -> bytearray:
     """All of it, within the deadline and LARGEST; raises HttpError."""
     data = bytearray()
-    for piece in _plain(answer, headers.get("content-encoding", "")):
+    for piece in _plain(answer):
         data += piece
         if len(data) > LARGEST:
             raise HttpError(f"the answer is larger than {LARGEST >> 20} MiB")
@@ -94,16 +85,16 @@ def read_body(answer: httpcore.Response, headers: Mapping[str, str]) -> bytearra
     return data
 
 
-def _plain(answer: httpcore.Response, encoding: str) -> Iterator[bytes]:
-    """What was sent, decompressed in pieces: no few kilobytes become gigabytes in one step."""
-    encoding = encoding.strip().lower()
+def _plain(answer: httpx.Response) -> Iterator[bytes]:
+    """What was sent, decompressed in pieces: httpx's own decoders make gigabytes of a few kilobytes in one step."""
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
     if encoding in ("", "identity"):
-        yield from answer.iter_stream()
+        yield from answer.iter_raw()
         return
     if encoding not in ("gzip", "x-gzip"):
         raise HttpError("the answer is in a Content-Encoding that was not asked for")
     machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    for sent in answer.iter_stream():
+    for sent in answer.iter_raw():
         rest = sent
         while rest and not machine.eof:
             yield machine.decompress(rest, PIECE)

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpcore
+import httpx
 
 from fleethub.clients.http_answer import HttpError
 from fleethub.model.text import heard
 
-_FAILED = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol)
+_FAILED = (
+    *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol),
+    *(httpx.HTTPError, httpx.InvalidURL, ValueError, zlib.error),
+)
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def as_http_error() -> Iterator[None]:
         if (refused := _certificate_reason(error)) is not None:
             raise HttpError(f"its certificate is not trusted here ({refused})", "certificate") from None
         raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
-    except (*_FAILED, ValueError, zlib.error) as error:
+    except _FAILED as error:
         raise HttpError(f"no usable answer ({type(error).__name__})") from None
 
 

@@ -1,19 +1,21 @@
 """Connections that are kept for the next request to the same place; one request at a time has each.
 
 httpcore's own pool asks the kernel about every idle connection twice in every request, which of twenty is two thirds of
-what the request takes. Here the one that was used last is taken, and asked about alone.
+what the request takes. Here the one that was used last is taken, and asked about alone. ``Transport`` is what httpx
+has for this: a client sends by it what it has made, and gets its answer, whose stream gives the connection back.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import BoundedSemaphore, Lock
 
 import httpcore
+import httpx
 
-from fleethub.clients.http_place import Place
+from fleethub.clients.http_way import Place, place_of
 
 Kept = tuple[float, httpcore.ConnectionInterface]
 
@@ -23,7 +25,7 @@ class Connections:
 
     def __init__(self, make: Callable[[Place], httpcore.ConnectionInterface], limit: int, seconds: float) -> None:
         self._make, self._limit, self._seconds = make, limit, seconds
-        self._free: dict[str, list[Kept]] = {}
+        self._free: dict[Place, list[Kept]] = {}
         self._kept = 0
         self._slots, self._lock = BoundedSemaphore(limit), Lock()
 
@@ -31,22 +33,22 @@ class Connections:
     def to(self, place: Place) -> Iterator[httpcore.ConnectionInterface]:
         """A connection for one request, kept afterwards where its answer was read to the end."""
         with self._slots:
-            connection = self._taken(place.at) or self._make(place)
+            connection = self._taken(place) or self._make(place)
             try:
                 yield connection
             finally:
-                if not connection.is_available() or not self._given_back(place.at, connection):
+                if not connection.is_available() or not self._given_back(place, connection):
                     connection.close()
 
     def close(self) -> None:
         """Close all that are kept."""
         self._let_go(float("inf"))
 
-    def _taken(self, at: str) -> httpcore.ConnectionInterface | None:
+    def _taken(self, place: Place) -> httpcore.ConnectionInterface | None:
         """The one that was used last, if the server has not closed it meanwhile."""
         while True:
             with self._lock:
-                free = self._free.get(at)
+                free = self._free.get(place)
                 if not free:
                     return None
                 _, connection = free.pop()
@@ -55,15 +57,15 @@ class Connections:
                 return connection
             connection.close()
 
-    def _given_back(self, at: str, connection: httpcore.ConnectionInterface) -> bool:
+    def _given_back(self, place: Place, connection: httpcore.ConnectionInterface) -> bool:
         now = time.monotonic()
-        free = self._free.get(at)
+        free = self._free.get(place)
         if self._kept >= self._limit or (free and free[0][0] < now - self._seconds):
             self._let_go(now - self._seconds)
         with self._lock:
             if self._kept >= self._limit:
                 return False
-            self._free.setdefault(at, []).append((now, connection))
+            self._free.setdefault(place, []).append((now, connection))
             self._kept += 1
         return True
 
@@ -76,3 +78,45 @@ class Connections:
             self._kept -= len(old)
         for one in old:
             one.close()
+
+
+class Transport(httpx.BaseTransport):
+    """Sends by connections that are kept. Raises what httpcore does."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it; the answer has the connection until it is closed."""
+        url, place = request.url, place_of(request.url)
+        sent = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=place.scheme, host=place.host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with ExitStack() as ends:
+            connection = ends.enter_context(self._connections.to(place))
+            answer = connection.handle_request(sent)
+            ends.callback(answer.close)
+            stream = Stream(answer, ends.pop_all())
+        return httpx.Response(answer.status, headers=answer.headers, stream=stream, extensions=answer.extensions)
+
+    def close(self) -> None:
+        """Close what is kept."""
+        self._connections.close()
+
+
+class Stream(httpx.SyncByteStream):
+    """The body of an answer, and what is to be done at its end."""
+
+    def __init__(self, answer: httpcore.Response, ends: ExitStack) -> None:
+        self._answer, self._ends = answer, ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.iter_stream()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._ends.close()

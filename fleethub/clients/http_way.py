@@ -9,40 +9,57 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import certifi
 import httpcore
+import httpx
 
 from fleethub.clients.deadline import Network
 from fleethub.clients.http_answer import HttpError
-from fleethub.clients.http_place import Place
 from fleethub.model.trust import PORTS
 
 KEPT = 5.0  # seconds for which a connection is kept that nobody uses
 PROXIES = ("HTTP", "HTTPS", "ALL")
 
 
+class Place(NamedTuple):
+    """Whom a connection leads to, as it is told to a resolver and to TLS."""
+
+    scheme: bytes
+    host: bytes
+    port: int
+
+
+def place_of(url: httpx.URL) -> Place:
+    """Where a URL leads; raises ValueError."""
+    if url.scheme not in PORTS or not url.raw_host or not 0 < (url.port or 1) < 1 << 16:
+        raise ValueError(f"{url.scheme}:// is not spoken, or nobody is named")
+    return Place(url.raw_scheme, url.raw_host, url.port or PORTS[url.scheme])
+
+
 class Ways:
     """Makes the connections of one command, or of one server. ``authorities``: PEM files by origin."""
 
     def __init__(self, authorities: Mapping[str, Path]) -> None:
-        self._authorities = {origin: file for origin, file in authorities.items() if origin.startswith("https://")}
-        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        secure = {url: file for url, file in authorities.items() if url.startswith("https://")}
+        self._authorities = {place_of(httpx.URL(url)): file for url, file in secure.items()}
+        self._pools: dict[tuple[Path | None, bool, str | None], httpcore.ConnectionPool] = {}
         self._making = Lock()
 
     def connection(self, place: Place) -> httpcore.ConnectionInterface:
         """A new one, which connects with its first request. Raises HttpError where nothing can be sent there."""
         with self._making:
             proxies = self._proxies  # one that cannot be used is told whatever is asked for
-            own = self._authorities.get(place.at)
-            proxy = None if own is not None or _is_here(place.name) else _proxy_for(place, proxies)
-            tls = place.origin.scheme == b"https"
-            name = f"{place.at if own is not None else ''} {tls} {proxy}"
+            own = self._authorities.get(place)
+            host, tls = place.host.decode(), place.scheme == b"https"
+            proxy = None if own is not None or _is_here(host) else _proxy_for(place, proxies)
+            name = own, tls, proxy
             if name not in self._pools:
                 trusted = _own(own) if own is not None else _trusted() if tls else None
                 self._pools[name] = _pool(trusted, proxy)
-        return self._pools[name].create_connection(place.origin)
+        return self._pools[name].create_connection(httpcore.Origin(*place))
 
     @cached_property
     def _proxies(self) -> dict[str, str]:
@@ -78,12 +95,15 @@ def _is_here(name: str) -> bool:
 
 def _proxy_for(place: Place, proxies: Mapping[str, str]) -> str | None:
     """The URL of the web proxy by which a place is asked; None: directly."""
-    proxy = proxies.get(place.origin.scheme.decode()) or proxies.get("all")
+    proxy = proxies.get(place.scheme.decode()) or proxies.get("all")
     if not proxy:
         return None
     from urllib.request import proxy_bypass
 
-    return None if any(proxy_bypass(name) for name in (place.host.decode(), place.name)) else proxy
+    name = place.host.decode()
+    whole = f"[{name}]" if ":" in name else name
+    whole += "" if place.port == PORTS[place.scheme.decode()] else f":{place.port}"
+    return None if proxy_bypass(name) or proxy_bypass(whole) else proxy
 
 
 def _pool(trusted: ssl.SSLContext | None, proxy: str | None) -> httpcore.ConnectionPool:

@@ -305,6 +305,7 @@ def test_context_imports_next_to_nothing(place: Place) -> None:
         "shutil",
         "pydantic",
         "httpcore",
+        "httpx",
         "jinja2",
         "rich",
         "deepdiff",

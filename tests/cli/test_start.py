@@ -32,6 +32,7 @@ HEAVY = {
         "pydantic",
         "jinja2",
         "httpcore",
+        "httpx",
         "tomllib",
         "rich",
         "subprocess",
@@ -39,6 +40,7 @@ HEAVY = {
     },
     "validate": {
         "httpcore",
+        "httpx",
         "rich",
         "deepdiff",
         "fabric",
@@ -52,8 +54,6 @@ HEAVY = {
         "dotenv",
     },
     "plan": {
-        "httpx",
-        "urllib.request",
         "importlib.metadata",
         "tarfile",
         "rich",

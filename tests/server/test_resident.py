@@ -89,7 +89,7 @@ def test_a_look_leaves_no_answer_to_the_collector(site: Site) -> None:
     gc.disable()  # it comes by when it likes
     try:
         left = left_behind(site)
-        assert not {"fleethub", "httpcore", "h11"} & left.keys()
+        assert not {"fleethub", "httpx", "httpcore", "h11"} & left.keys()
         assert left["json"] > 0, "json's encoders leave nothing behind any more: is this still needed?"
         resident.settled()
         assert left_behind(site)["json"] == 0
