@@ -14,6 +14,8 @@ from typing import Any
 
 import httpcore
 
+#: What a connection tells of itself: whether anything came over it since the last was sent.
+HEARD = "heard"
 PIECE = 1 << 14  # bytes of a request that are sent at a time; one call for all of them has no limit as a whole
 _END: ContextVar[float | None] = ContextVar("end", default=None)
 
@@ -79,14 +81,17 @@ class Stream(httpcore.NetworkStream):
     """One connection."""
 
     def __init__(self, real: httpcore.NetworkStream) -> None:
-        self._real = real
+        self._real, self._heard = real, False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """As the real one."""
-        return self._real.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        data = self._real.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        self._heard = True
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As the real one, in pieces."""
+        self._heard = False
         for start in range(0, len(buffer), PIECE):
             self._real.write(buffer[start : start + PIECE], _left(timeout, httpcore.WriteTimeout))
 
@@ -99,5 +104,5 @@ class Stream(httpcore.NetworkStream):
         return Stream(self._real.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
 
     def get_extra_info(self, info: str) -> Any:
-        """As the real one."""
-        return self._real.get_extra_info(info)
+        """As the real one, and HEARD."""
+        return self._heard if info == HEARD else self._real.get_extra_info(info)

@@ -15,6 +15,7 @@ from threading import BoundedSemaphore, Lock
 import httpcore
 import httpx
 
+from fleethub.clients.deadline import HEARD
 from fleethub.clients.http_way import Place, place_of
 
 Kept = tuple[float, httpcore.ConnectionInterface]
@@ -42,7 +43,10 @@ class Connections:
 
     def close(self) -> None:
         """Close all that are kept."""
-        self._let_go(float("inf"))
+        with self._lock:
+            old = self._old(float("inf"))
+        for one in old:
+            one.close()
 
     def _taken(self, place: Place) -> httpcore.ConnectionInterface | None:
         """The one that was used last, if the server has not closed it meanwhile."""
@@ -59,25 +63,26 @@ class Connections:
 
     def _given_back(self, place: Place, connection: httpcore.ConnectionInterface) -> bool:
         now = time.monotonic()
-        free = self._free.get(place)
-        if self._kept >= self._limit or (free and free[0][0] < now - self._seconds):
-            self._let_go(now - self._seconds)
+        old: list[httpcore.ConnectionInterface] = []
         with self._lock:
-            if self._kept >= self._limit:
-                return False
-            self._free.setdefault(place, []).append((now, connection))
-            self._kept += 1
-        return True
-
-    def _let_go(self, before: float) -> None:
-        """Close those that were used before that moment and not since."""
-        with self._lock:
-            old = [one for free in self._free.values() for then, one in free if then < before]
-            for free in self._free.values():
-                free[:] = [kept for kept in free if kept[0] >= before]
-            self._kept -= len(old)
+            free = self._free.setdefault(place, [])
+            if self._kept >= self._limit or (free and free[0][0] < now - self._seconds):
+                old = self._old(now - self._seconds)
+            room = self._kept < self._limit
+            if room:
+                free.append((now, connection))
+                self._kept += 1
         for one in old:
             one.close()
+        return room
+
+    def _old(self, before: float) -> list[httpcore.ConnectionInterface]:
+        """Those that were used before that moment and not since, which are kept no more. The lock is held."""
+        old = [one for free in self._free.values() for then, one in free if then < before]
+        for free in self._free.values():
+            free[:] = [kept for kept in free if kept[0] >= before]
+        self._kept -= len(old)
+        return old
 
 
 class Transport(httpx.BaseTransport):
@@ -100,6 +105,9 @@ class Transport(httpx.BaseTransport):
             connection = ends.enter_context(self._connections.to(place))
             answer = connection.handle_request(sent)
             ends.callback(answer.close)
+            if answer.extensions["network_stream"].get_extra_info(HEARD) is False:
+                # a server said more than one answer before: what is left of that is no answer to this request
+                raise httpcore.RemoteProtocolError("an answer from before its request")
             stream = Stream(answer, ends.pop_all())
         return httpx.Response(answer.status, headers=answer.headers, stream=stream, extensions=answer.extensions)
 

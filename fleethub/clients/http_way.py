@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from fleethub.model.trust import PORTS
 
 KEPT = 5.0  # seconds for which a connection is kept that nobody uses
 PROXIES = ("HTTP", "HTTPS", "ALL")
+_HERE = re.compile(r"(?:::ffff:)?127(?:\.\d+){3}")
 
 
 class Place(NamedTuple):
@@ -90,7 +92,8 @@ def _is_here(name: str) -> bool:
     """What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
     "localhost" for itself.
     """
-    return name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
+    name = name.removesuffix(".")
+    return name in ("localhost", "::1") or name.endswith(".localhost") or bool(_HERE.fullmatch(name))
 
 
 def _proxy_for(place: Place, proxies: Mapping[str, str]) -> str | None:

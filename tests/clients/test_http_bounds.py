@@ -35,7 +35,8 @@ class Endless:
         self._sends = sends
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def _serve(self) -> None:
         while True:
@@ -56,6 +57,8 @@ class Endless:
                 self.hung_up.release()
 
     def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)  # who waits in accept would listen on for one more
+        self._serving.join()
         self._listening.close()
 
 
@@ -166,6 +169,13 @@ def test_what_is_compressed_is_read_and_what_is_cut_is_no_answer() -> None:
                 assert client.request("GET", server.url).body == told
                 assert told is not None
             client.close()
+
+
+def test_a_server_that_was_closed_answers_nobody() -> None:
+    with serving(FLOODS["a-body"]) as server:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2])), timeout=30)
 
 
 def test_a_redirect_is_an_answer_and_not_followed() -> None:

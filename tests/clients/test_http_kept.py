@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Barrier, Semaphore, Thread
 from typing import Any
 
 import httpx
 import pytest
 
-from fleethub.clients import http_way
+from fleethub.clients import http_answer, http_way
 from fleethub.clients.http import Http
 from fleethub.clients.http_answer import HttpError
 
@@ -61,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Kept]:
     found = Kept()
-    thread = Thread(target=found.serve_forever)
+    thread = Thread(target=found.serve_forever, args=(0.02,))
     thread.start()
     yield found
     found.shutdown()
@@ -145,6 +148,122 @@ def test_what_is_no_place_is_told_as_one(url: str, http: Http) -> None:
 )
 def test_whom_a_url_leads_to(url: str, place: tuple[bytes, bytes, int]) -> None:
     assert http_way.place_of(httpx.URL(url)) == place
+
+
+OTHER = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"other\'s"'
+TWICE = {
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5d" + OTHER,
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n%5d\r\n0\r\n\r\n" + OTHER,
+    "no-body": b"HTTP/1.1 204 %5d\r\n\r\n" + OTHER,
+    "interim": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5dHTTP/1.1 103 Early Hints\r\n\r\n" + OTHER,
+    "garbage": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5d0\r\n\r\n",
+}
+
+
+@pytest.fixture
+def says() -> Iterator[Callable[..., str]]:
+    """Serves what it is given to whoever asks; ``%5d`` is the number of the request. Gives its URL."""
+    open_: list[Raw] = []
+
+    def serve(answer: bytes, port: int = 0) -> str:
+        found = Raw(answer, port)
+        open_.append(found)
+        Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
+        return f"http://127.0.0.1:{found.server_address[1]}/"
+
+    def stop() -> None:
+        for found in open_:
+            found.shutdown()
+            found.server_close()
+            for connection in found.connections:
+                with suppress(OSError):
+                    connection.shutdown(SHUT_RDWR)
+        open_.clear()
+
+    serve.stop = stop  # type: ignore[attr-defined]
+    yield serve
+    stop()
+
+
+class Raw(ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, answer: bytes, port: int) -> None:
+        self.answer, self.asked, self.connections = answer, 0, list[Any]()
+        super().__init__(("127.0.0.1", port), RawHandler)
+
+
+class RawHandler(BaseRequestHandler):
+    server: Raw
+
+    def handle(self) -> None:
+        self.server.connections.append(self.request)
+        with suppress(OSError):
+            while self.request.recv(1 << 16):
+                self.server.asked += 1
+                said = self.server.answer
+                self.request.sendall(said.replace(b"%5d", b"%5d" % self.server.asked))
+
+
+@pytest.mark.parametrize("answer", TWICE.values(), ids=TWICE.keys())
+def test_what_is_left_of_one_answer_is_no_answer_to_the_next_request(
+    says: Callable[..., str], http: Http, answer: bytes
+) -> None:
+    url = says(answer)
+    for method, again in (("GET", False), ("POST", True)):
+        found = [http.request(method, url, again=again) for _ in range(3)]
+        assert all(one.body != "other's" for one in found)
+    with pytest.raises(HttpError, match="no usable answer"):  # it was asked, and is not asked again
+        http.request("POST", url)
+
+
+def test_a_port_that_another_server_has_now_is_asked_anew(says: Callable[..., str], http: Http) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    url = says(answer + b'"one"')
+    assert http.request("POST", url).body == "one"
+    says.stop()  # type: ignore[attr-defined]
+    assert says(answer + b'"two"', int(url.rstrip("/").rpartition(":")[2])) == url
+    assert http.request("POST", url).body == "two"
+
+
+HALF = {
+    "too-much": b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + b"1" * 999,
+    "encoded": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 9\r\n\r\n" + b"1" * 9,
+    "no-gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n" + b"1" * 9,
+}
+
+
+@pytest.mark.parametrize("answer", HALF.values(), ids=HALF.keys())
+def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_kept(
+    says: Callable[..., str], http: Http, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_answer, "LARGEST", 99)
+    url = says(answer)
+    with pytest.raises(HttpError):
+        http.request("GET", url)
+    lines = http.lines("POST", says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n1\n"), json={}, silence=30)
+    assert next(lines).body == 1
+    lines.close()
+    assert http._transport._connections._kept == 0
+
+
+def test_what_is_kept_is_looked_at_by_one_thread_at_a_time(server: Kept, http: Http) -> None:
+    connections = http._transport._connections
+
+    class Locked(dict[Any, Any]):
+        def get(self, *words: Any) -> Any:
+            assert connections._lock.locked()
+            return super().get(*words)
+
+        def setdefault(self, *words: Any) -> Any:
+            assert connections._lock.locked()
+            return super().setdefault(*words)
+
+    connections._free = Locked()
+    for _ in range(2):
+        http.request("GET", server.url)
+    assert server.opened == 1
 
 
 def test_no_cookie_is_kept(server: Kept, http: Http) -> None:
