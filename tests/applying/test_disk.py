@@ -38,7 +38,7 @@ def failing(place: Place, patch: pytest.MonkeyPatch, at: int) -> tuple[bool, str
     return count >= at, said
 
 
-@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
 def test_an_apply_that_a_disk_ends_is_made_whole_by_the_next(
     every: int, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
