@@ -98,6 +98,7 @@ class ResourceState(Generic[A, M, T]):
     """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once.
 
     ``earlier``: what is left of it at its old places, the last one last. ``moved``: of an old place, what it is now.
+    ``displaced``: those whose place it takes, and of which only the record goes.
     """
 
     address: Address
@@ -106,6 +107,7 @@ class ResourceState(Generic[A, M, T]):
     locked: Locked[A] | None
     earlier: tuple[ResourceState[A, M, T], ...] = ()
     moved: Resource[A, M] | None = None
+    displaced: tuple[ResourceState[A, M, T], ...] = ()
 
     @property
     def seen(self) -> Seen[A, T] | None:

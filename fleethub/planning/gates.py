@@ -117,6 +117,8 @@ def let_go(state: PlanningState) -> None:
             continue
         taker = takers.get(item.locked.source.id) if state.kind(address).exclusive else None
         if taker is not None:  # what runs there now still uses what the old block gave it
+            newcomer = state.items[taker]
+            state.items[taker] = replace(newcomer, displaced=(*newcomer.displaced, item))
             state.needs[taker] = union(state.needs[taker], state.needs[address])
             state.running[taker] = union(state.running[taker], state.running[address])
         if address in used:
@@ -133,15 +135,14 @@ def let_go(state: PlanningState) -> None:
 
 def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
     """Hold back consumers whose models are refused, whose providers cannot be proved, or that are barred."""
-    came = {taker: state.items[old] for old, taker in state.takers.items()}
     for address, item in state.items.items():
         verdict, kind = state.verdicts[address], state.kind(address)
         if not kind.consumer or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
             continue
         gates = [state.barred[address]] if address in state.barred else []
         runs = item  # with the record of what runs there until it comes
-        if address in came and (item.locked is None or item.locked.attrs is None):
-            runs = replace(item, locked=came[address].locked)
+        if item.displaced and (item.locked is None or item.locked.attrs is None):
+            runs = replace(item, locked=item.displaced[-1].locked)
         gates += kind.gates(runs, facts)
         loads = kind.loads(item, fleet)
         gates += [why for pair, why in state.refused.items() if pair in loads]

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from fleethub.model.plan import Action
 from tests.world import Proxy, World, apply, denied, plan
+from tests.world.living import unnamed
 from tests.world.strategies import BEYOND, NEAR, PROXIES, any_order, estates
 
 
 @settings(max_examples=settings().max_examples // 4)
 @given(st.data())
-def test_no_node_is_denied_and_it_comes_to_rest(data: st.DataObject) -> None:
+def test_no_node_is_denied_nothing_is_left_behind_and_it_comes_to_rest(data: st.DataObject) -> None:
     world = World({url: Proxy(frozenset({*NEAR, *BEYOND})) for url in PROXIES.values()})
     spec = data.draw(estates())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -22,6 +23,7 @@ def test_no_node_is_denied_and_it_comes_to_rest(data: st.DataObject) -> None:
         assert made.failed == []
         assert [denied(moment) for moment in (*made.worlds, made.world) if denied(moment)] == []
         world = made.world
+        assert unnamed(world) == []
         if crash is None:
             left = [str(c.address) for c in plan(world, spec).changes if c.action is not Action.BLOCKED]
             assert left == []

@@ -13,6 +13,7 @@ from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action, Orders, Part, Phase
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, denied, facts, plan, settled
+from tests.world.living import unnamed
 
 HERE, THERE = "ssh://ops@here/srv/a", "ssh://ops@there/srv/a"
 OLD = node(f"a{WAS}")
@@ -275,3 +276,68 @@ def test_who_takes_a_place_over_does_so_with_the_project_that_runs_there_or_afte
     assert done.failed == []
     assert [denied(moment) for moment in done.worlds if denied(moment)] == []
     assert plan(done.world, same).changes == ()
+
+
+def at_place(target: str, name: str, **fields: Any) -> Spec:
+    """A node, or a consumer ``p``, at a target."""
+    made = fleet().models("one", "two")
+    if name == "p":
+        return made.table("consumers.p", model="one", target=target, settle="0s", **fields)
+    return made.node(name, "one", target=target, **fields)
+
+
+TAKEN = [
+    (HERE, {"project": "x", "key_store": "file"}, "c", {"project": "x"}),
+    (HERE, {"project": "x", "key_store": "file"}, "a", {"project": "x"}),
+    (HERE, {"activate": "never", "type": "envfile"}, "p", {"file": "key"}),
+    ("nodes/a", {}, "c", {"type": "envfile"}),
+    ("nodes/a", {"key_store": "file"}, "a", {"type": "envfile"}),
+    ("nodes/a", {}, "p", {"file": "key"}),
+    ("nodes/a", {}, "p", {"env": {"file": "web.env"}}),
+]
+
+
+@pytest.mark.parametrize(("target", "before", "name", "after"), TAKEN)
+def test_who_takes_a_place_leaves_none_of_its_files_there(
+    target: str, before: dict[str, Any], name: str, after: dict[str, Any]
+) -> None:
+    """Nothing would name them any more: a key would lie there for good."""
+    world, spec = settled(at_place(target, "a", **before)), at_place(target, name, **after)
+    for crash in (*range(1, len(plan(world, spec).steps) + 1), None):
+        broken = apply(world, plan(world, spec), crash=crash)
+        done = apply(broken.world, plan(broken.world, spec))
+        assert (broken.failed, done.failed) == ([], [])
+        assert [denied(moment) for moment in (*broken.worlds, *done.worlds) if denied(moment)] == []
+        assert (unnamed(broken.world), unnamed(done.world)) == ([], [])
+        assert plan(done.world, spec).changes == ()
+
+
+def test_who_takes_a_place_leaves_there_what_is_somebody_elses() -> None:
+    world = settled(at_place("nodes/a", "a")).at_file("nodes/a", "compose.yaml", b"mine: 1")
+    world = world.at_file("nodes/a", "notes", b"mine")
+    done = apply(world, plan(world, spec := at_place("nodes/a", "c", type="envfile"))).world
+    assert sorted(done.nodes["nodes/a"].files) == [".env", "compose.yaml", "notes"]
+    assert plan(done, spec).changes == ()
+
+
+@pytest.mark.parametrize("target", ["nodes/a", HERE])
+def test_what_becomes_its_operators_by_another_name_keeps_its_files(target: str) -> None:
+    world = settled(at_place(target, "a", project="x"))
+    spec = at_place(target, "c", project="x", manage="wiring")
+    done = apply(world, plan(world, spec))
+    assert done.failed == []
+    assert done.world.nodes[target].files.keys() >= world.nodes[target].files.keys()
+    assert denied(done.world) == []
+
+
+@pytest.mark.parametrize("place", [{"file": "key"}, {"env": {"file": "web.env"}}])
+def test_no_consumer_comes_to_what_runs(place: dict[str, Any]) -> None:
+    world = settled(at_place(HERE, "a"))
+    made = plan(world, spec := at_place(HERE, "p", **place))
+    (change,) = (c for c in made.changes if c.address.kind == "consumer")
+    assert "the Compose project 'openclaw-a' runs at" in change.blockers[0].reason
+    done = apply(world, made).world
+    assert (done.nodes[HERE], denied(done)) == (world.nodes[HERE], [])
+    gone = apply(done, plan(done, fleet().models("one", "two"))).world
+    there = apply(gone, plan(gone, spec)).world
+    assert (unnamed(there), plan(there, spec).changes) == ([], ())

@@ -118,3 +118,13 @@ def _files(reading: HostReading, fingerprinter: SecretResolver) -> Iterator[tupl
     for path, file in reading.files.items():
         if file.content is not None:
             yield path, str(fingerprinter.sha256(file.content.sha256()))
+
+
+def unnamed(world: World) -> list[str]:
+    """Files at targets that no record of the lockfile names, where nobody but FleetHub wrote any."""
+    known: dict[str, set[str]] = {}
+    for record in world.lockfile.resources.values() if world.lockfile else ():
+        for side in (record.attrs, record.pending.attrs if record.pending else None):
+            if isinstance(side, NodeAttrs):
+                known.setdefault(record.source.at, set()).update(side.files)
+    return [f"{at}/{path}" for at, node in world.nodes.items() for path in node.files.keys() - known.get(at, set())]

@@ -41,18 +41,25 @@ def stale_paths(item: NodeState) -> set[str]:
     """Files of ours that are no longer part of the node; one that is left to its operator keeps them, but no consumer:
     its key would lie there for good.
     """
-    if item.want is not None and is_wired(item.want.attrs) and not item.want.material.node.consumer:
+    if item.want is not None and _is_operators(item.want):
         return set()
     return set(own_files(item)) - set(item.want.attrs.files if item.want else ())
 
 
+def _is_operators(want: NodeResource) -> bool:
+    """Whether it is a node that its operator set up, with all that was FleetHub's there before."""
+    return is_wired(want.attrs) and not want.material.node.consumer
+
+
 def own_files(item: NodeState) -> dict[str, Blob]:
-    """Of what lies there, the files that still are as FleetHub wrote them."""
+    """Of what lies there, the files that still are as FleetHub wrote them, for it or for what it takes the place of."""
+    left = {path: blob for one in item.displaced for path, blob in own_files(one).items()}
     if item.seen is None:
-        return {}
+        return left
     known, there = fingerprints(item.locked), item.seen.attrs.files
     blobs = item.seen.telemetry.files
-    return {p: blobs[p] for p, ours in known.items() if p in blobs and p in there and there[p].fingerprint in ours}
+    mine = {p: blobs[p] for p, ours in known.items() if p in blobs and p in there and there[p].fingerprint in ours}
+    return {**left, **mine}
 
 
 def telling(want: NodeResource | None) -> Query | None:
@@ -244,7 +251,7 @@ def left_running(locked: NodeLocked, want: NodeResource) -> tuple[str, str] | No
     """What an apply started where something of another project, or of no project, is to be, and nothing would end: its
     Compose project (empty: none), and why that must not be. None where nothing is left.
     """
-    if locked.source.id != want.source.id or is_wired(want.attrs):  # its operator's it is to run on
+    if locked.source.id != want.source.id or _is_operators(want):  # its operator's it is to run on
         return None
     down, has = ending(replace(locked, by_hand=False))[0], want.attrs.project
     sides = (locked.attrs, locked.pending.attrs if locked.pending else None)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile
-from fleethub.kinds.node.attributes import FileAttrs, NodeState
+from fleethub.kinds.node.attributes import FileAttrs, NodeState, files_of
 from fleethub.kinds.node.delivery import changed_files, own_files
 from fleethub.model.plan import Phase, Step
 from fleethub.model.secret import Blob, Text
@@ -22,13 +22,17 @@ from fleethub.nodetypes.projection import Projection
 
 def left_files(item: NodeState) -> frozenset[str]:
     """Files that its process was told of, as one with its key, and that are not wanted any more."""
-    want, applied = item.want, item.locked.attrs if item.locked else None
+    want = item.want
     kind = nodetypes.of(want.material.node) if want is not None else None
-    if want is None or applied is None or kind is None:
+    if want is None or kind is None:
         return frozenset()
     told = {want.material.node.files.get(file.role, file.path) for file in kind.files if file.told}
+    applied = files_of(*(one.locked.attrs for one in (item, *item.displaced) if one.locked))
     return frozenset(
-        path for path in applied.files if path not in want.attrs.files and {path, path.rpartition("/")[2]} & told
+        path
+        for files in applied
+        for path in files
+        if path not in want.attrs.files and {path, path.rpartition("/")[2]} & told
     )
 
 
