@@ -140,7 +140,10 @@ def agent(folder: Path, *keys: Path) -> Iterator[Path]:
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(door)], stdout=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 300
-        while not door.exists() and time.monotonic() < end:
+        while time.monotonic() < end and process.poll() is None:  # it is there before anybody listens at it
+            with socket.socket(socket.AF_UNIX) as trial:
+                if trial.connect_ex(str(door)) == 0:
+                    break
             time.sleep(0.02)
         for path in keys:
             subprocess.run(["ssh-add", "-q", str(path)], env={**os.environ, "SSH_AUTH_SOCK": str(door)}, check=True)

@@ -24,7 +24,7 @@ from fleethub.clients.machine import script
 from fleethub.clients.shell import ShellError, Shells
 from fleethub.clients.ssh import Remote, destination
 from tests.ports import free
-from tests.real.sshd import Machine, key
+from tests.real.sshd import Machine, agent, key
 
 pytestmark = pytest.mark.real
 CANARY = "canary-of-the-remote-environment"
@@ -262,20 +262,12 @@ def elsewhere(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_key_of_the_agent(
     machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = tmp_path / "agent"
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(door)], stdout=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 300
-        while not door.exists() and time.monotonic() < end:
-            time.sleep(0.02)
+    with agent(tmp_path) as door:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(door))
         with pytest.raises(ShellError, match="login was refused"):
             shells.at(machine.address).run("echo hello")
         subprocess.run(["ssh-add", "-q", str(tmp_path / "key")], check=True)
         assert shells.at(machine.address).run("echo hello").out == b"hello\n"
-    finally:
-        agent.terminate()
-        agent.wait(20)
 
 
 def test_a_key_that_the_config_names_in_a_file_that_it_includes(
