@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import threading
+import time
 
 from fleethub.testing.server import Record
 from tests.docs.scenes import an_applied_fleet, in_git
@@ -72,8 +73,11 @@ def a_crowded_backend(world: World) -> None:
     fleet(world, CROWDED)
 
 
-def clones(world: World, ours: str, theirs: str) -> None:
-    """Two clones of one git, whose applies knew nothing of each other; theirs is pushed. Each edits the spec so."""
+def clones(world: World, ours: str, theirs: str, waits: str = "") -> None:
+    """Two clones of one git, whose applies knew nothing of each other; theirs is pushed. Each edits the spec so.
+
+    ``waits``: whoever's first write is this sends it once theirs has ended.
+    """
     world.shell.program("ssh", SSH)
     text = (
         PAGES.replace("[policy]", "ssh_program = true\n\n[policy]", 1)
@@ -86,22 +90,27 @@ def clones(world: World, ours: str, theirs: str) -> None:
     fleet(world, text.replace("file:monad.seed", "file:~/monad.seed"))
     home = world.shell.home
     shutil.copy(home / "fleet/monad.seed", home / "monad.seed")
-    world.run("rm -rf ~/nodes ~/hub.git ~/theirs && git init -q && fleethub init && fleethub apply --auto-approve")
+    world.run("rm -rf ~/nodes ~/hub.git ~/theirs ~/ended")
+    world.run("git init -q && fleethub init && fleethub apply --auto-approve")
     world.run("git add -A && git commit -qm 'The fleet' && git init -q --bare ~/hub.git")
     world.run("git remote add origin ~/hub.git && git push -q -u origin main && git clone -q ~/hub.git ~/theirs")
     world.run("cd ~/theirs && fleethub state merge-driver --install && fleethub trust add --yes; cd ~/fleet")
     for where, edit in (("theirs", theirs), ("fleet", ours)):
         world.run(f"cd ~/{where} && {edit}")
-    planned, writes = threading.Barrier(2), itertools.count()
+    planned, writes, ended = threading.Barrier(2), itertools.count(), home / "ended"
 
     def before(record: Record) -> None:
         """Neither sends its first write before both have planned."""
         if record.method == "POST" and next(writes) < 2:
             planned.wait(20)
+            until = time.monotonic() + 20
+            while record.path == waits and not ended.exists() and time.monotonic() < until:
+                time.sleep(0.01)
 
     world.proxies[-2].before = before
     world.run(
-        "cd ~/theirs; fleethub apply --auto-approve > ~/log & cd ~/fleet && fleethub apply --auto-approve; wait $!"
+        "cd ~/theirs; (fleethub apply --auto-approve > ~/log && touch ~/ended) & "
+        "cd ~/fleet && fleethub apply --auto-approve; wait $! || (cat ~/log; exit 1)"
     )
     world.proxies[-2].before = None
     world.run("cd ~/theirs && git commit -qam 'Theirs' && git push -q; cd ~/fleet")
@@ -116,9 +125,13 @@ def two_clones(world: World) -> None:
 
 @scene("two clones that changed one node")
 def one_node(world: World) -> None:
-    """Volta's, differently; git has begun to merge them."""
+    """Volta's, differently; git has begun to merge them.
+
+    Theirs is whole, ours has the key and is refused at the node, whose files are others than it planned with: of two
+    that write one key step by step in turns either may fail at any of them, so it is said which.
+    """
     how = "fleethub assign volta {} --project Volta --yes"
-    clones(world, how.format("llama3.1-8b"), how.format("gpt-oss-20b"))
+    clones(world, how.format("llama3.1-8b"), how.format("gpt-oss-20b"), waits="/key/update")
     world.run("git commit -qam Ours; git pull || git checkout -q --ours fleet.toml && git add fleet.toml")
 
 
