@@ -287,6 +287,16 @@ class Kind(Generic[A, M, T]):
         """Of a consumer: whether a change alters what it calls, where or with what, so that it waits for a proof."""
         return False
 
+    def outruns(self, item: ResourceState[A, M, T]) -> bool:
+        """Of a consumer: whether what runs of it calls where a change says, and still has what it had to call with."""
+        return False
+
+    def outrun(
+        self, consumer: Address, had: ResourceState[A, M, T], wants: ResourceState[A, M, T], facts: Facts
+    ) -> Blocker | None:
+        """Why a consumer that has ``had`` must not call yet where ``wants``, which may be the same, is to be."""
+        return None
+
     def loads(self, item: ResourceState[A, M, T], fleet: Fleet) -> frozenset[tuple[str, str]]:
         """Of a consumer: (backend, model) that a change makes it call; empty where it calls what it called before."""
         return frozenset()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.compare import union
+from fleethub.kinds.compare import in_use, union
 from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
@@ -15,6 +15,8 @@ from fleethub.model.observation import Absent, AnyLocked, AnyResource, Unknown
 from fleethub.model.plan import Action, Blocker, Why
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
+
+CHANGES = (Action.CREATE, Action.UPDATE)
 
 
 def hold_shared(state: PlanningState) -> None:
@@ -133,17 +135,40 @@ def let_go(state: PlanningState) -> None:
         state.takers |= {address: taker} if taker is not None else {}
 
 
+def hold_outrun(state: PlanningState, facts: Facts) -> None:
+    """Hold back who would call at another URL with a key that is not there, for as long as it runs with that one."""
+    for address, item in state.items.items():
+        kind, runs = state.kind(address), _as_it_runs(item)
+        if item.want is None or state.verdicts[address].action not in CHANGES or not kind.outruns(runs):
+            continue
+        pairs = ((a, b) for a in in_use(runs) for b in item.want.needs if (a.kind, a.owner) == (b.kind, b.owner))
+        for old, new in pairs:
+            had, wants = state.items.get(old), state.items.get(new)
+            if had is None or wants is None or (old != new and old in item.want.needs):
+                continue
+            why = state.kind(old).outrun(address, had, wants, facts)
+            if why is not None and (old == new or state.verdicts[new].action is Action.CREATE):
+                # once it is made there, nothing tells any more with what is called
+                state.verdicts[new] = replace(state.verdicts[new], action=Action.BLOCKED, blockers=(why,))
+            elif why is not None:
+                state.gates[address] = (*state.gates.get(address, ()), why)
+
+
+def _as_it_runs(item: AnyState) -> AnyState:
+    """With the record of what runs there until it comes."""
+    if item.displaced and (item.locked is None or item.locked.attrs is None):
+        return replace(item, locked=item.displaced[-1].locked)
+    return item
+
+
 def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
     """Hold back consumers whose models are refused, whose providers cannot be proved, or that are barred."""
     for address, item in state.items.items():
         verdict, kind = state.verdicts[address], state.kind(address)
-        if not kind.consumer or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
+        if not kind.consumer or item.want is None or verdict.action not in CHANGES:
             continue
         gates = [state.barred[address]] if address in state.barred else []
-        runs = item  # with the record of what runs there until it comes
-        if item.displaced and (item.locked is None or item.locked.attrs is None):
-            runs = replace(item, locked=item.displaced[-1].locked)
-        gates += kind.gates(runs, facts)
+        gates += [*state.gates.get(address, ()), *kind.gates(_as_it_runs(item), facts)]
         loads = kind.loads(item, fleet)
         gates += [why for pair, why in state.refused.items() if pair in loads]
         # what lacks a file of its wiring calls nothing yet, whatever is recorded of it

@@ -25,7 +25,7 @@ from fleethub.placement.planned import planned_sets
 from fleethub.planning.acknowledged import acknowledge
 from fleethub.planning.checked import changes_of, checked, hold_checked
 from fleethub.planning.explicit import forget, let_stay, prune
-from fleethub.planning.gates import gate, hold_renamed, hold_shared, hold_unused, let_go
+from fleethub.planning.gates import gate, hold_outrun, hold_renamed, hold_shared, hold_unused, let_go
 from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
 from fleethub.planning.judge import judge
@@ -106,6 +106,7 @@ def make_plan(
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
     hold_unused(state)
+    hold_outrun(state, facts)
     gate(state, fleet, facts)
     hold_left_behind(state)
     steps = work(state)

@@ -9,10 +9,8 @@ from fleethub.kinds.values import Dependents, Work
 from fleethub.model.address import Address
 from fleethub.model.observation import Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Phase, Why
-from fleethub.planning.gates import refused_entries
+from fleethub.planning.gates import CHANGES, refused_entries
 from fleethub.planning.state import PlanningState
-
-CHANGES = (Action.CREATE, Action.UPDATE)
 
 
 def work(state: PlanningState) -> dict[Address, Work]:

@@ -44,17 +44,20 @@ def specs(draw: st.DrawFn, store: str | None = None, **head: object) -> Spec:
 
 #: Where a node may be; on a machine also in another one's place.
 PLACES = ("nodes/{name}", "nodes/other-{name}", FAR, "ssh://ops@here/srv/{name}", "ssh://ops@here/srv/x")
-PROXIES = {"first": "http://first.example:4000", "second": "http://second.example:4000"}
+PROXIES = {name: f"http://{name}.example:4000" for name in ("first", "second", "third")}
 NEAR, BEYOND = ("one", "two"), ("three", "four")
 
 
 @st.composite
 def estates(draw: st.DrawFn, before: Spec | None = None, **head: object) -> Spec:
-    """What ``specs`` has not: two proxies and one's other name, types, places that nodes leave to each other, a key's
-    store of each, programs that only get a key, and of what ``before`` has under another name that it was renamed.
+    """What ``specs`` has not: two proxies, one's other name and the other's other URL, types, places that nodes leave
+    to each other, a key's store of each, programs that only get a key, and of what ``before`` has under another name
+    that it was renamed.
     """
     first = draw(st.sampled_from(("first", "first", "renamed")))
-    made = fleet(None, **head).proxy(first, PROXIES["first"]).proxy("second", PROXIES["second"])
+    url = PROXIES[draw(st.sampled_from(("second", "second", "second", "third")))]
+    made = fleet(None, **head).proxy(first, PROXIES["first"]).proxy("second", url)
+    made = made.table("policy", revoked=draw(st.sampled_from((None, "restore"))))
     made = made.models(*NEAR, proxy=first, route="openai/near").models(*BEYOND, proxy="second", route="openai/far")
     taken: set[str] = set()
     for name in sorted(draw(st.sets(st.sampled_from(("a", "b", "c")), max_size=2))):

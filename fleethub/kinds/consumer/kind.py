@@ -157,6 +157,10 @@ class ConsumerKind(NodeKind):
         have = sink_attrs(item.seen.attrs) if item.seen else None
         return have is None or (have.value, have.given, have.chain) != (want.value, want.given, want.chain)
 
+    def outruns(self, item: NodeState) -> bool:
+        """Of files only."""
+        return not is_sink(item) and super().outruns(item)
+
     def loads(self, item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
         """Nothing: what it calls is its own to say."""
         return frozenset() if is_sink(item) else super().loads(item, fleet)

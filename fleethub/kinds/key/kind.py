@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         System,
         Unknown,
     )
-    from fleethub.model.plan import FileDiff, Step
+    from fleethub.model.plan import Blocker, FileDiff, Step
 
 
 class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
@@ -317,6 +317,12 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def grants(self, attrs: KeyAttrs) -> frozenset[str]:
         """Its scope."""
         return frozenset(attrs.models)
+
+    def outrun(self, consumer: Address, had: KeyState, wants: KeyState, facts: Facts) -> Blocker | None:
+        """A value that is not at the LiteLLM of its proxy's new URL."""
+        from fleethub.kinds.key.moving import outrun
+
+        return outrun(consumer, had, wants, facts)
 
     def steps(self, item: KeyState, dependents: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
-from fleethub.kinds.node.delivery import by_hand, left_running, outrun, rewires, waits_for_hand
+from fleethub.kinds.node.delivery import (
+    by_hand,
+    is_host,
+    left_running,
+    needs_restart,
+    outrun,
+    rewires,
+    waits_for_hand,
+)
 from fleethub.kinds.node.staged import left_files
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
@@ -17,6 +25,14 @@ def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
     """A restart by hand that is missing, a key that would come too late, a target that moves."""
     found = (waits_for_hand(item), outrun(item), _goes_back(item), _moves(item, facts), _beside(item))
     return (*(why for why in found if why is not None), *moving.gates(item))
+
+
+def outruns(item: NodeState) -> bool:
+    """Whether what runs takes over where it calls before it has its new key, which it reads when it starts."""
+    want, seen = item.want, item.seen
+    if want is None or seen is None or not is_host(want.material.node) or seen.telemetry.listening is False:
+        return False
+    return rewires(item) and needs_restart(item)
 
 
 def loads(item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:

@@ -281,6 +281,12 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
         return touches_wiring(item)
 
+    def outruns(self, item: NodeState) -> bool:
+        """Its config is taken over while it runs, and a variable when it starts."""
+        from fleethub.kinds.node.gates import outruns
+
+        return outruns(item)
+
     def loads(self, item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
         """The models of a new chain, on each backend that may load them."""
         from fleethub.kinds.node.gates import loads
