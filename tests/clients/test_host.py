@@ -324,6 +324,21 @@ def test_a_file_behind_a_link_that_leads_out_is_neither_read_nor_written(tmp_pat
 
 
 @both
+@pytest.mark.parametrize("there", [True, False], ids=["a folder", "nothing there"])
+def test_a_path_that_is_no_part_of_the_target_is_refused(tmp_path: Path, there: bool) -> None:
+    root, victim = tmp_path / "fleet", tmp_path / "victim"
+    (root / "n" if there else root).mkdir(parents=True)
+    victim.write_text("mine")
+    target = Hosts(Shells(), root).at("n")
+    for path in (str(victim), "../../victim"):
+        with pytest.raises(HostError, match="leads out of this folder"):
+            target.deliver(bundle(OLD, stale={path: Blob(b"mine")}))
+        with pytest.raises(HostError, match="leads out of this folder"):
+            target.remove({path: Blob(b"mine")})
+    assert victim.read_text() == "mine"
+
+
+@both
 def test_a_link_within_the_target_and_one_that_was_kept_are_no_way_out(node: Target, tmp_path: Path) -> None:
     (tmp_path / "n/state").mkdir(parents=True)
     (tmp_path / "n/sub").symlink_to("state")
@@ -451,6 +466,25 @@ def test_a_way_back_for_which_there_is_no_room_leaves_nothing_that_takes_some(
             node.back(0)
     assert not (tmp_path / "n/.fleethub/incoming").exists()
     assert contents(node) == of(NEW)
+
+
+def test_no_set_comes_back_whose_newer_files_would_stay_unseen(
+    node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the list of them cannot be written, or one of them not be read."""
+    node.deliver(bundle())
+    node.deliver(bundle((*NEW, ("more.txt", b"new", 0o644)), serial=2))
+    (tools := tmp_path / "tools").mkdir()
+    (tools / "sha256sum").write_text("#!/bin/sh\necho sha256sum: No space left on device >&2; exit 1\n")
+    (tools / "sha256sum").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tools), prepend=os.pathsep)
+        with pytest.raises(HostError, match=r"newer set at .* cannot be told .*No space left on device"):
+            node.back(0)
+    assert not (tmp_path / "n/.fleethub/incoming").exists()
+    assert contents(node) == of(NEW)
+    assert node.back(0) == Delivered()
+    assert not (tmp_path / "n/more.txt").exists()
 
 
 def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:

@@ -234,6 +234,28 @@ def test_what_umask_we_have_is_all_the_same(umask: int, nodes: Callable[[str], T
     assert stat.S_IMODE(above.st_mode) == 0o755
 
 
+def test_no_link_that_comes_in_between_opens_what_it_leads_to(
+    nodes: Callable[[str], Target], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (victim := tmp_path / "victim").mkdir(mode=0o700)
+    node, mkdir = nodes("n"), os.mkdir
+
+    def swapped(path: Any, *args: Any, **more: Any) -> None:
+        mkdir(path, *args, **more)
+        if path == "state":
+            os.rmdir(path, dir_fd=more["dir_fd"])
+            os.symlink(victim, path, dir_fd=more["dir_fd"])
+
+    monkeypatch.setattr(os, "mkdir", swapped)
+    before = os.umask(0o077)
+    try:
+        placing.place(node.path, bundle(NEW[:2], 1, folders=("state",)), "me")
+    finally:
+        os.umask(before)
+    assert (Path(node.path) / "state").is_symlink()
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o700
+
+
 def test_no_process_is_started(nodes: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "start", None)
     node = nodes("n")

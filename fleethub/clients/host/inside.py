@@ -23,7 +23,7 @@ def astray(folder: Path, paths: Iterable[str]) -> str:
     Empty where all of them are. ``folder`` is resolved. Raises OSError and RuntimeError, as ``Path.resolve`` does.
     """
     if not os.path.lexists(folder):  # nothing in it leads anywhere
-        return next((path for path in paths if ".." in path.split("/")), "")
+        return next((path for path in paths if path.startswith("/") or ".." in path.split("/")), "")
     own = folder / OWN
     if own.is_symlink():
         return OWN

@@ -225,9 +225,10 @@ def _folders(at: int | None, path: str) -> bool:
         if not stat.S_ISDIR(os.stat(path, dir_fd=at).st_mode):
             raise
         return False
-    mode = os.stat(path, dir_fd=at).st_mode
+    mode = os.stat(path, dir_fd=at, follow_symlinks=False).st_mode
     if mode & OPEN != OPEN:  # our own umask is narrower
-        os.chmod(path, stat.S_IMODE(mode) | OPEN, dir_fd=at)
+        with _opened(path, at) as made:  # never what a link leads to that somebody put there in between
+            os.fchmod(made, stat.S_IMODE(mode) | OPEN)
     return True
 
 

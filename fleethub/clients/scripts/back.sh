@@ -18,8 +18,8 @@ if [ "$(listener "$port")" != "$(cat $here/applied/.fleethub/listener 2>/dev/nul
 fi
 # what only the newer set has goes, where it still is as applied
 (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
-  [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale
-done
+  [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale || exit 1
+done || refuse "what only the newer set at $target has cannot be told"
 keep $in/files $in/order || refuse "what it would overwrite cannot be kept in $target/$here/overwritten"
 settle_all $in || refuse "the set before does not come to disk at $target: $lost"
 mv $in $here/next && forward || fail "committed, and not finished: the next contact goes on"
