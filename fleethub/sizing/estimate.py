@@ -156,7 +156,11 @@ def _draft(model: ModelArchitecture, run: Run) -> Row:
 @lru_cache(maxsize=4096)
 def largest_layer(model: ModelArchitecture, run: Run) -> int:
     """Bytes that the largest layer, or the output's, takes with its cache, at the most: it lies whole on one GPU."""
-    cache = max((layer_bytes(one, run) // max(one.count, 1) for one in model.layers), default=0)
+    kept: dict[LayerKind, int] = {}
+    for one in model.layers:
+        kept[one.kind] = max(kept.get(one.kind, 0), layer_bytes(one, run) // max(one.count, 1))
+    together = sum(one.count for one in model.layers) > model.block_count  # a layer has one of several kinds
+    cache = sum(kept.values()) if together else max(kept.values(), default=0)
     each = round(model.weights * LAYER / max(model.block_count, 1))
     weight = max(OUTPUT, LAYER * model.weights / model.params) if model.params else 2
     return max(each + cache, round(model.n_vocab * model.n_embd * weight))

@@ -90,7 +90,7 @@ def memory_of(keys: GgufMetadata) -> Memory:
     groups += tuple(index(keys, attending, any(g.kind is LayerKind.MLA for g in groups)))
     lookahead = max((g for g in groups if g.kind is not LayerKind.RECURRENT), key=_width, default=None)
     drafts = draft or int(keys.arch in LEGACY_DRAFTS and any(t.name.startswith("mtp.") for t in keys.shown.tensors))
-    extra = () if lookahead is None or not drafts else (_with_count(lookahead, drafts),)
+    extra = () if lookahead is None or not drafts else (_with_count(lookahead, drafts), *index(keys, drafts, True))
     if notes and not odd:
         bounds = (0.0 if any(WHOLLY in note for note in notes) else ASSUMED, 1.0)
     return Memory(groups, extra, min(told), max(told), (*odd, *notes), *bounds)
@@ -124,9 +124,9 @@ def _sliding(keys: GgufMetadata, layers: int, notes: list[str]) -> list[int]:
     pattern = keys.raw("attention.sliding_window_pattern")
     if isinstance(pattern, list | tuple) and len(pattern) >= layers and all(type(p) in (bool, int) for p in pattern):
         return [window if p else 0 for p in pattern[:layers]]
-    every = keys.size("attention.sliding_window_pattern") or EVERY.get(keys.arch)
-    if keys.arch == "exaone4" and layers >= 64:
-        every = every or 4
+    every = keys.size("attention.sliding_window_pattern")
+    if not (keys.has("attention.sliding_window_pattern") and pattern is None):  # else it differs, and was not sent
+        every = every or EVERY.get(keys.arch) or (4 if keys.arch == "exaone4" and layers >= 64 else None)
     if every is None:
         notes.append(f"which layers of {keys.arch} use the window is not known: {WHOLLY}")
         return [0] * layers

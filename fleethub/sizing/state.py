@@ -40,8 +40,12 @@ def recurrent(keys: GgufMetadata, layers: int, widths: list[tuple[int, int, int]
 
 
 def attends_nowhere(keys: GgufMetadata) -> bool:
-    """Whether all of its layers are recurrent: such a file writes no heads, or zero of them."""
-    return not keys.largest("attention.head_count") and any(keys.size(name) for name in STATEFUL)
+    """Whether all of its layers are recurrent: such a file writes no heads, or zero of them. Heads that differ by layer
+    and were not sent are none of these.
+    """
+    written = [name for name in ("attention.head_count", "attention.head_count_kv") if keys.has(name)]
+    untold = any(keys.raw(name) is None or keys.largest(name) for name in written)
+    return not untold and any(keys.size(name) for name in STATEFUL)
 
 
 def state(keys: GgufMetadata, notes: list[str]) -> int:

@@ -22,11 +22,11 @@ from fleethub.sizing.architecture import (
 )
 from fleethub.sizing.compute import COPIES, compute, overhead
 from fleethub.sizing.devices import multiprocessors
-from fleethub.sizing.estimate import estimate, kv_bytes, per_gpu
+from fleethub.sizing.estimate import estimate, kv_bytes, largest_layer, per_gpu
 from fleethub.sizing.quant import BLOCKS, KV_BYTES, bits_per_weight, tensor_bytes
 from fleethub.sizing.run import Run, ubatch
 from fleethub.testing import catalog
-from tests.sizing.test_layers import GEMMA4, QWEN3_8B, QWEN35_9B, R1, facts, shape
+from tests.sizing.test_layers import GEMMA4, QWEN3_8B, QWEN35_9B, R1, V4, facts, shape
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -448,3 +448,14 @@ def test_two_devices_keep_five_masks_each() -> None:
     work = compute(shape(*QWEN3_8B), run)
     for ours, measured in ((work.graph + work.mask, 248), (work.graph_last + work.mask, 256)):
         assert measured * MIB <= ours <= 1.1 * measured * MIB
+
+
+def test_what_a_layer_keeps_beside_its_cache_lies_on_its_gpu_too() -> None:
+    run = Run(1 << 20, parallel=4, gpus=2)
+    more = {**R1, "attention__key_length_mla": 192, "attention__value_length_mla": 128}
+    index = {"attention__indexer__key_length": 128, "attention__indexer__head_count": 64}
+    for whole in (
+        shape("deepseek32", 61, 7168, 128, 1, **more, **index),
+        shape("deepseek4", 6, 256, 4, 1, 128, **V4 | {"attention__compress_ratios": [4] * 6}),
+    ):
+        assert largest_layer(whole, run) >= (kv_bytes(whole, run) + whole.weights) // whole.block_count

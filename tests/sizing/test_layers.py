@@ -219,6 +219,8 @@ def test_an_index_of_sparse_attention_has_keys_of_its_own() -> None:
     index = {"attention__indexer__key_length": 128, "attention__indexer__head_count": 64}
     plain, scored = (shape("deepseek32", 61, 7168, 128, 1, **more, **one) for one in ({}, index))
     assert mib(scored, 4096) - mib(plain, 4096) == 61 * 4096 * 128 * 2 / MIB
+    drafting = shape("deepseek32", 61, 7168, 128, 1, **more, **index, nextn_predict_layers=1)
+    assert [(one.kind, one.count) for one in drafting.draft_layers] == [(LayerKind.MLA, 1), (LayerKind.INDEX, 1)]
     shared = shape("glm-dsa", 61, 7168, 128, 1, **more, **index, attention__indexer__types=[1] * 20 + [0] * 41)
     assert kinds(shared) == {LayerKind.MLA: 61, LayerKind.INDEX: 20}
     dense = shape("minimax-m3", 8, 4096, 32, 8, 128, **index, leading_dense_block_count=3)
@@ -245,9 +247,27 @@ def test_delta_attention_keeps_three_tails_and_a_square_for_each_head() -> None:
     ],
 )
 def test_a_model_without_attention_keeps_states_alone(arch: str, keys: dict[str, int], elements: int) -> None:
-    found = shape(arch, 4, 2560, 0, None, **keys)
+    base = {"block_count": 4, "embedding_length": 2560, "attention__head_count": 0}
+    found = architecture_of(shown(arch, **base, **keys), 10 << 30)
+    assert found is not None
     assert kinds(found) == {LayerKind.RECURRENT: 4}
     assert (state_bytes(found, Run(1 << 20)), kv_bytes(found, Run(1 << 20))) == (4 * 4 * elements, 0)
+
+
+@pytest.mark.parametrize(("heads", "kv"), [(None, None), (None, 8), (0, None), (0, [0, 8, 0, 0])])
+@pytest.mark.parametrize("key", [None, 128])
+def test_heads_that_were_not_sent_are_not_none(heads: int | None, kv: Any, key: int | None) -> None:
+    """A hybrid's, which differ by layer: without them its cache would be reckoned as nothing."""
+    ssm = {"ssm__conv_kernel": 4, "ssm__inner_size": 8192, "ssm__state_size": 128, "ssm__group_count": 8}
+    told = facts("nemotron_h", 4, 4096, 32, kv, key, **ssm, attention__head_count=heads)
+    found = architecture_of(told, 10 << 30)
+    assert found is None or kv_bytes(found, Run(4096)) > 0
+
+
+def test_a_window_whose_layers_were_not_sent_is_not_the_usual_one() -> None:
+    found = shape("laguna", 8, 2048, 32, 4, 128, attention__sliding_window=512, attention__sliding_window_pattern=None)
+    assert kinds(found) == {LayerKind.GLOBAL: 8}
+    assert "not known" in found.notes[0]
 
 
 @pytest.mark.parametrize("arch", ["smallthinker", "laguna", "cohere2moe"])
