@@ -85,9 +85,11 @@ class _Tree:
         return nodes_to(self._root, self.text, path)
 
     def replaced(self, way: list[Node], path: Path, value: Any) -> list[Splice]:
-        """In lines where it was in lines, in the quotes that it had."""
+        """In lines where it was in lines, in the quotes that it had; null is nothing behind the key of a line."""
         text, node = self.text, way[-1]
         start, end = int(node.start_mark.index), end_of(text, node)
+        if value is None and path and isinstance(way[-2], MappingNode) and is_block(way[-2]):
+            return [Splice(len(text[:start].rstrip(" ")), end, "", len(path))]
         said = _json(value)
         if isinstance(node, ScalarNode) and node.style == "'" and isinstance(value, str) and _QUOTED.fullmatch(value):
             said = f"'{value}'"

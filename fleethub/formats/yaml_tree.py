@@ -20,6 +20,7 @@ TAG = "tag:yaml.org,2002:"
 ALIAS = "alias"
 LONGEST = 400  # characters of a number; Python writes no more than 4300 digits
 _ENDS = re.compile("[\x85\u2028\u2029]")  # end a line in YAML 1.1, and in 1.2, which Continue reads, do not
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _HALF = re.compile("[\ud800-\udfff]")  # of a character, which no UTF-8 has
 _make = SafeConstructor()
 _MADE = {
@@ -173,8 +174,14 @@ def end_of(text: str, node: Node) -> int:
     start, end = int(node.start_mark.index), int(node.end_mark.index)
     if not (chomped := chomping(text, node)):
         return end
-    said, kept = text[start:end], chomped == "+"  # its empty lines are its own
-    return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r") if kept else said.rstrip(" \t\r\n"))
+    said = text[start:end]
+    if chomped == "+":  # its empty lines are its own
+        return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r"))
+    lines = _LINE.findall(said)
+    indent = min((len(line) - len(line.lstrip(" ")) for line in lines[1:] if line.strip(" \r\n")), default=LARGEST)
+    while len(lines) > 1 and not lines[-1].strip(" \r\n") and len(lines[-1].rstrip("\r\n")) <= indent:
+        lines.pop()  # and one of more spaces is a line of the text
+    return start + len("".join(lines).rstrip("\r\n"))
 
 
 def chomping(text: str, node: Node) -> str:

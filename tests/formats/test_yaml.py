@@ -263,6 +263,16 @@ def test_it_goes_in_and_out_again_byte_for_byte(text: str) -> None:
     assert single.cut(yaml, made, ("models", "f")) == text
 
 
+@pytest.mark.parametrize("spaces", ["   ", " \t"])
+def test_a_last_line_of_spaces_is_one_of_a_text_where_they_are_more_than_it_is_indented(spaces: str) -> None:
+    text = f"a: |\n x\nb: |-\n x\n{spaces}\n \nc: 1\n"
+    assert single.cut(yaml, text, ("b",)) == "a: |\n x\n \nc: 1\n"
+    text = f"models:\n- name: x\n  p: |\n    y\n    {spaces}\n\n# foot\n"
+    made = single.put(yaml, text, ("models", "f"), {"name": "f"})
+    assert made == text.replace("\n\n", '\n- name: "f"\n\n')
+    assert single.cut(yaml, made, ("models", "f")) == text
+
+
 def test_a_text_that_the_file_ends_in_needs_its_line_end() -> None:
     for text in ("rules:\n- |\n  be kind", "rules: >2+ # c\n   be"):
         with pytest.raises(NotEditable, match="has no line end"):

@@ -56,7 +56,7 @@ CONTINUE = [
     HEAD + "# models:\n#  - name: x\nprompts: []\n",
     HEAD + "models:\n  # first\n  - name: a\n    roles:\n      - chat\n  # last comment\n# col0\ndata: x",
 ]
-TEXTS = {"openclaw": OPENCLAW, "aider": AIDER, "continue": CONTINUE}
+NULLS = '{"agents":{"defaults":{"model":{"primary":null,"fallbacks":null}}}}'
 
 
 def openclaw(*models: str) -> Spec:
@@ -72,6 +72,27 @@ def openclaw(*models: str) -> Spec:
     ],
 )
 def test_what_went_in_comes_out_again(client: str, said: str) -> None:
+    assert in_and_out(client, said) == said
+
+
+@pytest.mark.parametrize(
+    ("client", "said", "back"),
+    [
+        ("continue", HEAD + "models: # none yet\nprompts: []\n", HEAD + "models: # none yet\nprompts: []\n"),
+        ("continue", HEAD + "models: ~\n", HEAD + "models:\n"),
+        ("aider", "model: # mine\nread: a\n", "model: # mine\nread: a\n"),
+        ("aider", "model: 7\nweak-model: on\n", "model: 7\nweak-model: true\n"),
+        ("aider", "model: off\n", "model: false\n"),
+        ("openclaw", NULLS, NULLS),
+    ],
+)
+def test_what_was_null_or_no_text_is_that_again(client: str, said: str, back: str) -> None:
+    """Nothing at a place and null are two things to who reads a file."""
+    assert in_and_out(client, said) == back
+
+
+def in_and_out(client: str, said: str) -> str:
+    """A file that FleetHub's part came to, and left."""
     if client == "openclaw":
         first, second, at, path, key = openclaw("one"), openclaw("two", "one"), wiring.HERE, "openclaw.json", "a"
         world = wiring.there(first, said)
@@ -87,4 +108,4 @@ def test_what_went_in_comes_out_again(client: str, said: str) -> None:
         assert world.nodes[at].files[path][0] != said.encode()
     gone = second.without("nodes").without("consumers").without("keys")
     after = apply(world, plan(world, gone)).world
-    assert after.nodes[at].files[path][0].decode() == said
+    return after.nodes[at].files[path][0].decode()

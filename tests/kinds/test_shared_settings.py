@@ -185,7 +185,7 @@ def test_a_list_whose_entries_are_commented_out_is_none() -> None:
     world = done(there(spec, CONTINUE, said), spec)
     assert subsequence(said, text(world, CONTINUE))
     back = apply(world, plan(world, spec.without("consumers"))).world
-    assert text(back, CONTINUE) == said.replace("models:", "models: []")
+    assert text(back, CONTINUE) == said, "and so it can be taken out of its comment"
 
 
 def test_half_a_character_of_his_is_no_traceback() -> None:
@@ -199,7 +199,7 @@ def test_nothing_that_was_there_is_nothing_again() -> None:
     spec = asks("aider")
     world = done(there(spec, AIDER, "model: # none\nread: []\nweak-model: ~\n"), spec)
     back = apply(world, plan(world, spec.without("consumers"))).world
-    assert yaml.read(text(back, AIDER).encode()) == {"read": []}
+    assert text(back, AIDER) == "model: # none\nread: []\nweak-model:\n"
 
 
 def test_a_date_where_fleethub_writes_is_not_taken_for_a_text() -> None:

@@ -4,7 +4,7 @@ Of a config that is what it called, and that no name of FleetHub's own was there
 what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
 what names of FleetHub's in it begin with, behind a list's with ``+`` the ids of what FleetHub added to it, behind
 that of a table of somebody else's with ``=`` what of it FleetHub may write, and behind that of a table or list that
-FleetHub made with ``~`` nothing: it goes once nothing is in it.
+FleetHub made with ``~`` nothing, or the null that stood there: it goes, or is null again, once nothing is in it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
         for path, own in of.restores.items():
             there = found_at(root, path)
             told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
-            found[f"{file.path}#{pointer(file.of.format, path)}"] = ("" if there is None else as_json(told_there), *own)
+            said = as_json(told_there) if _is_there(root, path) else ""
+            found[f"{file.path}#{pointer(file.of.format, path)}"] = (said, *own)
         for path, keys in of.lends.items():
             there = found_at(root, path)
             if isinstance(there, dict) and (lent := tuple(key for key in keys if _is_open(there.get(key, "")))):
@@ -49,8 +50,12 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
 
 
 def _is_open(value: Any) -> bool:
-    """Whether a value that somebody wrote may stand in a lockfile: none, or a text without a login or a query in it."""
-    return value is None or (isinstance(value, str) and not {"@", "?", "#"} & {*value})
+    """Whether a value that somebody wrote may stand in a lockfile: none, a number, true or false, or a text without a
+    login or a query in it.
+    """
+    if isinstance(value, str):
+        return not {"@", "?", "#"} & {*value}
+    return value is None or isinstance(value, int | float)
 
 
 def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
@@ -64,8 +69,9 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
             continue
         root = document(file.of.format).read(blob.reveal())
         for path in _surroundings(of) if root is not None else ():
-            if not _is_there(root, path):
-                found[f"{file.path}#{pointer(file.of.format, path)}{MADE}"] = ("null",)
+            if found_at(root, path) is None:
+                was = "null" if _is_there(root, path) else ""
+                found[f"{file.path}#{pointer(file.of.format, path)}{MADE}"] = (was,)
         for path in of.lists:
             listed, there = found_at(root, path), {*names_at(root, path)}
             wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}

@@ -148,17 +148,17 @@ def _tables(format: Format, found: Found, data: bytes) -> bytes:
         why = editor.obstacle(data, ())
         raise Unwritable(f"its config is not understood, so what it called before is not put back: {why}")
     expected: Any = root
-    edits = [(path, CUT if value is None else value) for path, value in _puts(found, root)]
+    edits = _puts(found, root)
     for path, value in edits:
         expected = without(expected, path) if value is CUT else with_value(expected, path, value)
     for path in _added(found, expected):
         edits.append((path, CUT))
         expected = without(expected, path)
-    made = [path_of(at.removesuffix(MADE)) for at in found if at.endswith(MADE)]
+    made = {path_of(at.removesuffix(MADE)): texts[0] for at, texts in found.items() if at.endswith(MADE)}
     for path in sorted(made, key=len, reverse=True):
         if found_at(expected, path) in ({}, []):
-            edits.append((path, CUT))
-            expected = without(expected, path)
+            edits.append((path, None if made[path] else CUT))
+            expected = with_value(expected, path, None) if made[path] else without(expected, path)
     try:
         text = editor.edit(text, edits)
     except NotEditable as error:
@@ -169,23 +169,23 @@ def _tables(format: Format, found: Found, data: bytes) -> bytes:
 
 
 def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
-    """What is put where; None: what is there goes. A table gets its keys back one by one, for the rest is his."""
+    """What is put where; CUT: what is there goes. A table gets its keys back one by one, for the rest is his."""
     puts: list[tuple[Path, Any]] = []
     for at, texts in found.items():
         if at.endswith((ADDED, MADE)):
             continue
         if at.endswith(EVERY):
             above = path_of(at[:-1]) if at[:-1] else ()
-            puts += [((*above, name), None) for name in names_at(root, above) if name.startswith(texts[0])]
+            puts += [((*above, name), CUT) for name in names_at(root, above) if name.startswith(texts[0])]
             continue
         path, own = path_of(at.removesuffix(LENT)), texts[1:]
-        before, there = read_found(texts[0]), found_at(root, path)
+        before, there = read_found(texts[0]) if texts[0] else CUT, found_at(root, path)
         if at.endswith(LENT) and not isinstance(there, dict):
             continue  # he took it away
-        if isinstance(there, dict) and (isinstance(before, dict) or (before is None and there.keys() - {*own})):
-            had = before or {}
-            puts += [((*path, name), had.get(name)) for name in own if had.get(name) != there.get(name)]
-        elif before != there:
+        if isinstance(there, dict) and (isinstance(before, dict) or (before in (CUT, None) and there.keys() - {*own})):
+            had = before if isinstance(before, dict) else {}
+            puts += [((*path, name), had.get(name, CUT)) for name in own if had.get(name, CUT) != there.get(name, CUT)]
+        elif before != (CUT if there is None else there):
             puts.append((path, before))
     return puts
 
