@@ -15,7 +15,18 @@ from typing import Any
 from yaml import MappingNode, Node, SafeLoader, ScalarNode, SequenceNode, YAMLError, compose_all
 
 from fleethub.formats.edits import Edit, NotEditable, Path, Splice, edited, named_entry
-from fleethub.formats.yaml_tree import chomping, end_of, entries, hidden, is_block, last, nodes_to, root_of, value_of
+from fleethub.formats.yaml_tree import (
+    chomping,
+    end_of,
+    end_of_empty,
+    entries,
+    hidden,
+    is_block,
+    last,
+    nodes_to,
+    root_of,
+    value_of,
+)
 
 STEP = 2
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
@@ -125,7 +136,9 @@ class _Tree:
             line = _line(text, start)
             if text[line:start].strip(" "):
                 raise NotEditable(f"{'.'.join((*path, inner[number][0] or ''))} does not begin its line")
-            made.append(Splice(line, _after(text, end), "", len(path)))
+            above_it = [one for n, (_, _, one) in enumerate(inner[:number]) if n not in gone]
+            after = end_of_empty(text, _after(text, end), above_it[-1]) if above_it else _after(text, end)
+            made.append(Splice(line, after, "", len(path)))
         if made and len(gone) == len(inner) and path:
             colon = _colon(text, way[-2], above)
             made.append(Splice(colon, colon, f" {'{}' if isinstance(above, MappingNode) else '[]'}", len(path)))

@@ -178,10 +178,32 @@ def end_of(text: str, node: Node) -> int:
     if chomped == "+":  # its empty lines are its own
         return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r"))
     lines = _LINE.findall(said)
-    indent = min((len(line) - len(line.lstrip(" ")) for line in lines[1:] if line.strip(" \r\n")), default=LARGEST)
+    indent = _indent(lines[1:])
     while len(lines) > 1 and not lines[-1].strip(" \r\n") and len(lines[-1].rstrip("\r\n")) <= indent:
         lines.pop()  # and one of more spaces is a line of the text
     return start + len("".join(lines).rstrip("\r\n"))
+
+
+def _indent(lines: list[str]) -> int:
+    """Spaces before the lines of a text; what has more is more than an empty line."""
+    return min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip(" \r\n")), default=LARGEST)
+
+
+def end_of_empty(text: str, at: int, node: Node) -> int:
+    """Where those of the empty lines behind a place end that would be lines of the text which is last in a node, if it
+    came to stand right before them.
+    """
+    if not (chomped := chomping(text, node)):
+        return at
+    while is_block(node):
+        node = last(node)
+    indent, end = _indent(_LINE.findall(text[node.start_mark.index : node.end_mark.index])[1:]), at
+    for line in _LINE.finditer(text, at):
+        if line[0].strip():
+            break
+        if chomped == "+" or len(line[0].rstrip("\r\n")) > indent:
+            end = line.end()
+    return end
 
 
 def chomping(text: str, node: Node) -> str:

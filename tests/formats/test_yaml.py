@@ -273,6 +273,14 @@ def test_a_last_line_of_spaces_is_one_of_a_text_where_they_are_more_than_it_is_i
     assert single.cut(yaml, made, ("models", "f")) == text
 
 
+@pytest.mark.parametrize(("head", "empty"), [("|", "    \n"), ("|-", "\n    \n"), (">+", "\n"), ("|+", "\n  \n")])
+def test_empty_lines_behind_what_goes_are_none_of_the_text_before_it(head: str, empty: str) -> None:
+    text = f"a:\n- name: x\n  p: {head}\n   y\n- name: f\n{empty}# foot\nc: 1\n"
+    after = single.cut(yaml, text, ("a", "f"))
+    assert after == text[: text.index("- name: f")] + "# foot\nc: 1\n"
+    assert plain(after) == said(without(yaml.read(text.encode()), ("a", "f")))
+
+
 def test_a_text_that_the_file_ends_in_needs_its_line_end() -> None:
     for text in ("rules:\n- |\n  be kind", "rules: >2+ # c\n   be"):
         with pytest.raises(NotEditable, match="has no line end"):
