@@ -39,8 +39,9 @@ def hold_renamed(state: PlanningState, fleet: Fleet) -> None:
     """
     wanted = {a: item.want for a, item in state.items.items() if item.want is not None}
     locked = {a: item.locked for a, item in state.items.items() if item.locked is not None}
-    unsaid = {a: one for a, one in renamed_unsaid(wanted, locked).items() if not _are_two(state, fleet, a, one[0])}
-    for address, why in ({a: why for a, (_, why) in unsaid.items()} | _seen_as_others(state)).items():
+    same = renamed_unsaid(wanted, locked, fleet)
+    unsaid = {a: one for a, one in same.items() if not _are_two(state, fleet, a, one[0])}
+    for address, why in ({a: why for a, (_, why) in unsaid.items()} | _seen_as_others(state, fleet)).items():
         if state.verdicts[address].action is not Action.DELETE:
             continue
         action, blockers = (Action.BLOCKED, (why,)) if why is not None else (Action.RECORD, ())
@@ -57,13 +58,18 @@ def _are_two(state: PlanningState, fleet: Fleet, old: Address, new: Address) -> 
     if was.seen is None:
         return False
     if now.seen is None:  # who is still in the spec was not renamed
-        stays = {*(f"proxy.{name}" for name in fleet.proxies), *(f"backend.{name}" for name in fleet.backends)}
-        return isinstance(now.have, Absent) and state.kind(old).block(old) in stays
+        return isinstance(now.have, Absent) and _stays(old, fleet)
     known = state.kind(old).known_by(was), state.kind(new).known_by(now)
     return all(known) and known[0] != known[1]
 
 
-def _seen_as_others(state: PlanningState) -> dict[Address, Blocker | None]:
+def _stays(address: Address, fleet: Fleet) -> bool:
+    """Whether the proxy or backend that it is of is in the spec by that name."""
+    group, _, name = KINDS[address.kind].block(address).partition(".")
+    return name in {"proxy": fleet.proxies, "backend": fleet.backends}.get(group, {})
+
+
+def _seen_as_others(state: PlanningState, fleet: Fleet) -> dict[Address, Blocker | None]:
     """The same by what is seen, whatever the URLs are; and what may be so, where nobody could look at the new one."""
     new = {a: item for a, item in state.items.items() if item.want is not None and a.alias != a.name}
     there = {(a.kind, known): a for a, item in new.items() if (known := state.kind(a).known_by(item))}
@@ -73,15 +79,18 @@ def _seen_as_others(state: PlanningState) -> dict[Address, Blocker | None]:
     for address, item in state.items.items():
         known = state.kind(address).known_by(item) if item.want is None else ""
         if known and (now := there.get((address.kind, known))) is not None:
-            found[address] = _by_another_name(address, now) if new[now].locked is None else None
+            found[address] = _by_another_name(address, now, fleet) if new[now].locked is None else None
         elif known and (address.kind, address.alias) in unread:
             now, why = unread[address.kind, address.alias]
             found[address] = Blocker(Why.UNKNOWN, f"whether it is {now} by another name is not known: {why}")
     return found
 
 
-def _by_another_name(address: Address, now: Address) -> Blocker:
+def _by_another_name(address: Address, now: Address, fleet: Fleet) -> Blocker:
     old, new = (KINDS[one.kind].block(one) for one in (address, now))
+    if old != new and _stays(address, fleet):  # where [[moved]] is refused
+        how = f"give {now} another name, or take {old} out of the spec and write [[moved]] from it to {new}"
+        return Blocker(Why.POLICY, f"it is {now} by another name, and {old} is in the spec: {how}")
     if old == new:
         old, new = (f"{one.kind}.{one.alias}" for one in (address, now))
     why = f'it is {now} by another name: [[moved]] with from = "{old}" and to = "{new}" keeps it'
@@ -89,7 +98,7 @@ def _by_another_name(address: Address, now: Address) -> Blocker:
 
 
 def renamed_unsaid(
-    wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]
+    wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked], fleet: Fleet
 ) -> dict[Address, tuple[Address, Blocker | None]]:
     """Of what is recorded and not wanted: what it is under another name of its proxy or backend, and why it waits.
 
@@ -100,7 +109,7 @@ def renamed_unsaid(
     for address in locked.keys() - wanted.keys():
         now = there.get((address.kind, address.alias, locked[address].source.id))
         if now is not None:
-            found[address] = now, _by_another_name(address, now) if now not in locked else None
+            found[address] = now, _by_another_name(address, now, fleet) if now not in locked else None
     return found
 
 

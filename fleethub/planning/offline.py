@@ -54,7 +54,7 @@ def offline_plan(
     ]
     loads = tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None)
     held = {alias: why for one in assessments for alias, why in one.refused.items()}
-    unsaid = {address: why for address, (_, why) in renamed_unsaid(wanted, known).items()}
+    unsaid = {address: why for address, (_, why) in renamed_unsaid(wanted, known, fleet).items()}
     stays = {thing for want in wanted.values() for thing in want.needs} - wanted.keys()  # used, so not deleted
 
     def judged_with(held: Mapping[str, Blocker]) -> list[tuple[Change | None, tuple[Finding, ...]]]:

@@ -128,3 +128,21 @@ def test_nothing_is_made_under_the_new_name_before_it_is_said_whether_it_is_the_
     done = apply(world, plan(world, said)).world
     assert [(row.alias, row.token) for row in done.proxies[FIRST].keys] == [("b", world.proxies[FIRST].keys[0].token)]
     assert plan(done, said).changes == ()
+
+
+@pytest.mark.parametrize("second", [FIRST, SECOND], ids=["both at one", "swapped"])
+def test_of_two_names_that_are_both_in_the_spec_none_is_said_to_be_moved(second: str) -> None:
+    """``[[moved]]`` from what is in the spec is refused: another name of the key, or one proxy less, is not."""
+    world = both(two_proxies(FIRST, SECOND).node("c", "near"))
+    spec = two_proxies(second, FIRST)
+    made = plan(world, spec.node("c", "far"))
+    (why,) = (c.blockers[0].reason for c in made.changes if c.address == key("one", "c"))
+    says = "it is key.two.c by another name, and proxy.one is in the spec: give key.two.c another name, or take"
+    assert why.startswith(says)
+    assert apply(world, made).world.nodes == world.nodes
+    less = fleet(None).proxy("two", FIRST).model("far", proxy="two", route="openai/far").node("c", "far")
+    for said in (spec.node("c", "far", key="b"), less.moved("proxy.one", "proxy.two")):
+        done = apply(world, plan(world, said))
+        assert done.failed == []
+        assert [denied(moment) for moment in done.worlds if denied(moment)] == []
+        assert plan(done.world, said).changes == ()
