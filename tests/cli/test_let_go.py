@@ -73,6 +73,27 @@ def test_a_key_whose_rotation_is_not_at_its_end_is_let_go_of_with_both_values_an
         place.plan_is_empty()
 
 
+def test_of_three_values_whose_first_is_gone_the_newest_is_let_go_of_by_the_alias_of_all(tmp_path: Path) -> None:
+    """The one between keeps its own name, under which somebody may look for it."""
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        admin = Admin(proxy.url)
+        admin.generate(key_alias="web", models=["one"])
+        spec = fleet(proxy.url).models("one").key("web", models=["one"], generation=1)
+        place = Place(tmp_path / "fleet", spec.text)
+        place.run("import", "key.main.web", "--yes", code=0)
+        for before in (1, 2):
+            place.edit(f"generation = {before}", f"generation = {before + 1}")
+            place.run("apply", "-y")
+        tokens = {str(row["key_alias"]): str(row["token"]) for row in admin.rows()}
+        assert tokens.keys() == {"web", "web--g2", "web--g3"}
+        admin.delete("web")
+        place.write(spec.without("keys").text)
+        place.run("apply", "-y", "--forget", "key.main.web", code=0)
+        left = {str(row["key_alias"]): (str(row["token"]), row["metadata"]) for row in admin.rows()}
+        assert left == {"web": (tokens["web--g3"], {}), "web--g2": (tokens["web--g2"], {})}
+        place.plan_is_empty()
+
+
 def test_a_lockfile_that_is_lost_amid_the_rotation_of_an_adopted_key_loses_neither_value(tmp_path: Path) -> None:
     with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
         admin = Admin(proxy.url)

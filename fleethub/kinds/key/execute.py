@@ -158,14 +158,15 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
     """Take the mark off and put models and limits back, then read it back; says what the proxy does not take back."""
     api, notes = context.litellm(do.source), list[str]()
     for token in do.tokens:
+        first = token == do.tokens[0]
         rows = _call(api.by_token, token)
         row = _ours(rows, do.alias, context)
         metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
         again = {n: row.limits[n] for n in BY_MODEL if row.limits.get(n)}  # they go with the metadata
-        models = do.models if token == do.tokens[0] else None
+        models = do.models if first else None
         given: dict[str, Any] = {} if models is None else {"models": list(models)}
-        limits = do.limits if token == do.tokens[0] else {}
-        if token == do.tokens[0] and is_interim(row.alias, do.alias):
+        limits = do.limits if first else {}
+        if first and is_interim(row.alias, do.alias):
             given["key_alias"] = do.alias
         back = fields(_with_lifetime(limits), row.limits, metadata)
         if not given and not back and metadata == row.metadata:
@@ -183,7 +184,7 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
         late = ends is not None and not _ends_at(row, ends)
         if (
             mark_of(row.metadata) is not None
-            or is_interim(row.alias, do.alias)
+            or (first and is_interim(row.alias, do.alias))
             or not scope
             or late
             or differing(row, others, created=False)
