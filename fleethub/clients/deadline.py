@@ -61,9 +61,9 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """As the real one."""
+        """As the real one, of which an address comes as a URL has it."""
         left = _left(timeout, httpcore.ConnectTimeout)
-        return Stream(self._real.connect_tcp(host, port, left, local_address, socket_options))
+        return Stream(self._real.connect_tcp(host.strip("[]"), port, left, local_address, socket_options))
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
@@ -101,7 +101,8 @@ class Stream(httpcore.NetworkStream):
 
     def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
         """As the real one; Python's handshake takes the time-out for all of it."""
-        return Stream(self._real.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
+        name = server_hostname and server_hostname.strip("[]")
+        return Stream(self._real.start_tls(ssl_context, name, _left(timeout, httpcore.ConnectTimeout)))
 
     def get_extra_info(self, info: str) -> Any:
         """As the real one, and HEARD."""

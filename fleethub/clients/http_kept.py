@@ -96,7 +96,7 @@ class Transport(httpx.BaseTransport):
         url, place = request.url, place_of(request.url)
         sent = httpcore.Request(
             request.method,
-            httpcore.URL(scheme=place.scheme, host=place.host, port=url.port, target=url.raw_path),
+            httpcore.URL(scheme=place.scheme, host=place.written, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
             content=request.stream,
             extensions=request.extensions,

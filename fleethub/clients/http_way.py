@@ -33,6 +33,11 @@ class Place(NamedTuple):
     host: bytes
     port: int
 
+    @property
+    def written(self) -> bytes:
+        """The host as a URL has it: as httpcore is told it, a web proxy is asked for it."""
+        return b"[%b]" % self.host if b":" in self.host else self.host
+
 
 def place_of(url: httpx.URL) -> Place:
     """Where a URL leads; raises ValueError."""
@@ -61,7 +66,7 @@ class Ways:
             if name not in self._pools:
                 trusted = _own(own) if own is not None else _trusted() if tls else None
                 self._pools[name] = _pool(trusted, proxy)
-        return self._pools[name].create_connection(httpcore.Origin(*place))
+        return self._pools[name].create_connection(httpcore.Origin(place.scheme, place.written, place.port))
 
     @cached_property
     def _proxies(self) -> dict[str, str]:
@@ -104,7 +109,7 @@ def _proxy_for(place: Place, proxies: Mapping[str, str]) -> str | None:
     from urllib.request import proxy_bypass
 
     name = place.host.decode()
-    whole = f"[{name}]" if ":" in name else name
+    whole = place.written.decode()
     whole += "" if place.port == PORTS[place.scheme.decode()] else f":{place.port}"
     return None if proxy_bypass(name) or proxy_bypass(whole) else proxy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -79,6 +81,47 @@ def test_what_runs_elsewhere_is_asked_through_the_operators_proxy(proxy: Proxy) 
     assert http.request("GET", "http://llm.example:4000/health").status == 200
     http.close()
     assert proxy.asked == [("http://llm.example:4000/health", None)]
+
+
+def test_an_address_of_ipv6_is_asked_for_as_a_url_has_it(proxy: Proxy) -> None:
+    http = Http()
+    assert http.request("GET", "http://[fd00::1]:4000/health").status == 200
+    with pytest.raises(HttpError):
+        http.request("GET", "https://[fd00::1]/health")
+    http.close()
+    assert proxy.asked == [("http://[fd00::1]:4000/health", None)]
+    assert proxy.tunnels == ["[fd00::1]:443"]
+
+
+class Ipv6(HTTPServer):
+    address_family = socket.AF_INET6
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.proved: list[Any] = []
+        super().__init__(("::1", 0), Handler)
+
+
+def test_an_address_of_ipv6_is_connected_to_and_stands_in_its_certificate(tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    try:
+        server = Ipv6()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("::1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    url = f"https://[::1]:{server.server_port}"
+    http = Http(authorities={url: tmp_path / "ca.pem"})
+    assert http.request("GET", f"{url}/health").status == 200
+    http.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.mark.parametrize(
