@@ -94,12 +94,14 @@ def _plain(answer: httpx.Response) -> Iterator[bytes]:
     if encoding not in ("gzip", "x-gzip"):
         raise HttpError("the answer is in a Content-Encoding that was not asked for")
     machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    whole = True  # of nothing at all, as with 204, there is nothing to decompress
     for sent in answer.iter_raw():
         rest = sent
         while rest and not machine.eof:
             yield machine.decompress(rest, PIECE)
             rest = machine.unconsumed_tail
-    if not machine.eof:
+        whole = machine.eof or (whole and not sent)
+    if not whole:
         raise HttpError("the answer ends too early")
 
 

@@ -171,6 +171,15 @@ def test_what_is_compressed_is_read_and_what_is_cut_is_no_answer() -> None:
             client.close()
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 204 No Content\r\n", OK + b"Content-Length: 0\r\n"])
+def test_nothing_is_whole_however_it_is_said_to_be_compressed(head: bytes) -> None:
+    with serving(lambda: [head + b"Content-Encoding: gzip\r\n\r\n"]) as server:
+        client = Http()
+        answer = client.request("POST", server.url, limit=30)
+        client.close()
+    assert (answer.body, answer.text) == (None, "")
+
+
 def test_a_server_that_was_closed_answers_nobody() -> None:
     with serving(FLOODS["a-body"]) as server:
         pass
