@@ -7,6 +7,7 @@ key is refused in the same words as a good one. Seen so on 1.82.0, 1.106.2 and 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
@@ -19,7 +20,14 @@ _LIMITS = ("rpm_limit", "max_parallel_requests", "model_rpm_limit")
 ROUTE_WORDS = {"llm_api_routes": (True, True), "openai_routes": (True, True), "info_routes": (True, False)}
 LIST = "/v1/models"
 #: What the master key alone may call, unless a key's own allowed_routes take it in: then that key may too.
-MANAGEMENT = ("/key/generate", "/key/update", "/team/new", "/user/new", "/model/new")
+MANAGEMENT = (
+    *("/key/generate", "/key/update", "/key/regenerate", "/key/sk-x/regenerate", "/key/bulk_update"),
+    *("/key/service-account/generate", "/team/new", "/team/update", "/team/member_add", "/user/new", "/user/update"),
+    *("/user/bulk_update", "/organization/new", "/organization/update", "/organization/member_add"),
+    *("/model/new", "/model/update", "/model/x/update", "/config/update", "/credentials"),
+)
+#: What stands in a path where a key's value or a model's id does.
+_ANY = re.compile(r"(/key|/model)/[^/]+(/regenerate|/update)")
 Taken = Literal["taken", "held", "refused", "unclear"]
 
 
@@ -48,13 +56,15 @@ def covers(routes: Collection[str], path: str) -> bool:
 def manages(routes: Collection[str]) -> str:
     """The route of allowed_routes with which a key makes keys, teams or models as the master key does; empty: none.
 
-    Seen so on 1.82.0, 1.106.2 and 1.110.2; the word management_routes alone is not enough.
+    Keys, teams and models were made so on 1.82.0, 1.106.2 and 1.110.2; the word management_routes alone is not enough.
+    What else changes them is let through by the route as well (RouteChecks of 1.82.0 and 1.110.2).
     """
-    return next((route for route in routes if any(_takes_in(route, path) for path in MANAGEMENT)), "")
+    return next((r for r in routes if _ANY.match(r) or any(_takes_in(r, path) for path in MANAGEMENT)), "")
 
 
 def _takes_in(route: str, path: str) -> bool:
-    return route in ("*", path) or (route.endswith("/*") and path.startswith(route[:-1]))
+    """By its text, as a folder that a path is in, or by what is before a star, wherever that stands."""
+    return path == route or path.startswith(f"{route}/") or (route.endswith("*") and path.startswith(route[:-1]))
 
 
 def spare(limits: Mapping[str, Any]) -> bool:

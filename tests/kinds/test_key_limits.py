@@ -102,6 +102,9 @@ def test_a_team_that_the_spec_names_is_joined() -> None:
     [
         ((), True, True),
         (("/v1/*",), True, True),
+        (("/v1",), True, True),
+        (("/v1/ch*",), False, True),
+        (("/v1/",), False, False),
         (("llm_api_routes",), True, True),
         (("info_routes",), True, False),
         (("/v1/models",), True, False),
@@ -111,6 +114,32 @@ def test_a_team_that_the_spec_names_is_joined() -> None:
 )
 def test_routes_are_compared_as_litellm_does(routes: tuple[str, ...], lists: bool, calls: bool) -> None:
     assert (keycall.covers(routes, keycall.LIST), keycall.covers(routes, keycall.PATH)) == (lists, calls)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/key",
+        "/k*",
+        "*",
+        "/key/gen*",
+        "/team",
+        "/key/regenerate",
+        "/key/sk-1/regenerate",
+        "/user/update",
+        "/model/a/update",
+    ],
+)
+def test_a_route_with_which_a_key_changes_keys_teams_or_models_is_known(route: str) -> None:
+    """As RouteChecks of LiteLLM 1.82.0 and 1.110.2 let each of them through."""
+    assert keycall.manages(["/v1/*", route]) == route
+
+
+@pytest.mark.parametrize(
+    "route", ["/key/info", "/keys", "/key/", "/v1/model", "/model/info", "/team/info", "llm_api_routes"]
+)
+def test_a_route_that_reads_is_none_of_these(route: str) -> None:
+    assert keycall.manages([route]) == ""
 
 
 @pytest.mark.parametrize(

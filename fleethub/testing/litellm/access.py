@@ -119,7 +119,7 @@ def _covers(replica: Replica, route: str, path: str) -> bool:
         return path in MANAGEMENT or (not replica.newest and path == "/model/info")
     if route == "info_routes":
         return path in INFO_ROUTES
-    return route == "*" or path == route or (route.endswith("/*") and path.startswith(route[:-1]))
+    return path == route or path.startswith(f"{route}/") or (route.endswith("*") and path.startswith(route[:-1]))
 
 
 def require_admin(replica: Replica, request: Request) -> None:
