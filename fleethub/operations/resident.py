@@ -38,9 +38,9 @@ def settled() -> None:
 
 
 def tidied() -> None:
-    """Let go of what the last look left: json's encoders hold themselves, so that they stay until the collector comes
-    to them, and the allocator keeps what was freed. Only in a process that was settled: elsewhere the collector would
-    go through all that is imported.
+    """Let go of what the last look left: before Python 3.14 json's encoders hold themselves, so that they stay until
+    the collector comes to them, and the allocator keeps what was freed. Only in a process that was settled: elsewhere
+    the collector would go through all that is imported.
     """
     if gc.get_freeze_count():
         gc.collect()
