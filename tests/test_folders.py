@@ -138,6 +138,8 @@ def anyone() -> Iterator[Path]:
 @pytest.mark.parametrize("name", ["nodes", "fleet.toml", "nodes/volta.toml", "templates/openclaw-docker", "fleet.lock"])
 def test_another_user_who_may_not_look_is_told(anyone: Path, name: str) -> None:
     """Permissions as they are; where the tests are root's, by a process that is not."""
+    if os.getuid() == 0 and not all(folder.stat().st_mode & 0o001 for folder in Path(__file__).parents):
+        pytest.skip("nobody but root may enter the folder of this clone")
     for folder in (anyone / "warm", anyone / "fleet"):
         place = Place(folder, SPEC)
         (folder / "nodes").mkdir()
