@@ -108,7 +108,6 @@ HOMES = {
         *("clients/http.py", "clients/http_answer.py", "clients/http_failure.py"),
         *("clients/http_kept.py", "clients/http_way.py"),
     },
-    "certifi": {"clients/http_way.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"kinds/diff.py"},
     "subprocess": {"clients/git.py", "clients/resolver.py", "clients/process.py", "clients/ssh/program.py"},

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 import ssl
-import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import certifi
 import httpcore
 import httpx
 
@@ -70,8 +69,8 @@ class Ways:
 
     @cached_property
     def _proxies(self) -> dict[str, str]:
-        """This machine's web proxies by the scheme that they are for; read once. Raises HttpError."""
-        found = {scheme: url if "://" in url else f"http://{url}" for scheme, url in _told().items()}
+        """This machine's web proxies by scheme, and ``no``, whom they are not for; read once. Raises HttpError."""
+        found = {scheme: url if "://" in url else f"http://{url}" for scheme, url in getproxies().items()}
         for scheme in ("http", "https", "all"):
             try:
                 parts = urlsplit(found.get(scheme, "http://none"))
@@ -82,15 +81,6 @@ class Ways:
                 names = _set(*(f"{name}_PROXY" for name in PROXIES))
                 raise HttpError(f"the web proxy is not usable: http:// and https:// are, SOCKS is not{names}")
         return found
-
-
-def _told() -> dict[str, str]:
-    """Web proxies as the environment has them, and on macOS and Windows the system; ``no`` is whom they are not for."""
-    if sys.platform not in ("darwin", "win32") and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return {}
-    from urllib.request import getproxies  # what it imports takes longer than to read this
-
-    return getproxies()
 
 
 def _is_here(name: str) -> bool:
@@ -106,8 +96,6 @@ def _proxy_for(place: Place, proxies: Mapping[str, str]) -> str | None:
     proxy = proxies.get(place.scheme.decode()) or proxies.get("all")
     if not proxy:
         return None
-    from urllib.request import proxy_bypass
-
     name = place.host.decode()
     whole = place.written.decode()
     whole += "" if place.port == PORTS[place.scheme.decode()] else f":{place.port}"
@@ -142,11 +130,7 @@ def _trusted() -> ssl.SSLContext:
 @cache
 def _usual() -> ssl.SSLContext:
     """Read once in a process: reading them takes longer than a small plan. Raises OSError."""
-    if file := os.environ.get("SSL_CERT_FILE"):
-        return ssl.create_default_context(cafile=file)
-    if folder := os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context(capath=folder)
-    return ssl.create_default_context(cafile=certifi.where())
+    return httpx.create_ssl_context()
 
 
 def _own(file: Path) -> ssl.SSLContext:
